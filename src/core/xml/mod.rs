@@ -1,0 +1,9 @@
+//! The only door for XML: reading with limits, elements, canonical writing, frames.
+
+mod element;
+mod frame;
+mod reader;
+
+pub use element::{Attr, Element, Node, Ns};
+pub use frame::Frame;
+pub use reader::{Event, Reader, parse_document};
