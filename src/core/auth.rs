@@ -100,7 +100,7 @@ pub enum AuthStep {
         /// The bare JID in the stream header, if any (SASL2: must fit the authenticated identity).
         claimed: Option<String>,
         /// The connection.
-        channel: AuthChannel,
+        channel: Box<AuthChannel>,
         /// SASL2 parts.
         extras: AuthExtras,
     },

@@ -3,6 +3,8 @@
 mod element;
 mod frame;
 mod reader;
+#[cfg(test)]
+mod tests;
 
 pub use element::{Attr, Element, Node, Ns};
 pub use frame::Frame;

@@ -91,7 +91,8 @@ impl Reader {
             let used = before - chunk.len();
             *input = &input[used..];
             self.bytes += used;
-            if self.bytes > self.limits.stanza_bytes {
+            let between = matches!(&lexed, Ok(Some(rxml::Event::Text(..)))) && self.open.is_empty();
+            if self.bytes > self.limits.stanza_bytes && !between {
                 return Err(too_big("stanza too big"));
             }
             match lexed {
@@ -137,6 +138,8 @@ impl Reader {
         if !self.root {
             self.root = true;
             self.bytes = 0;
+            // White space between stanzas is to be seen at once, not with the next tag.
+            self.parser.set_text_buffering(false);
             return Ok(Some(Event::Open(el)));
         }
         self.elements += 1;
@@ -145,6 +148,9 @@ impl Reader {
         }
         if self.open.len() >= self.limits.depth {
             return Err(too_big("nested too deeply"));
+        }
+        if self.open.is_empty() {
+            self.parser.set_text_buffering(true);
         }
         self.open.push(el);
         Ok(None)
@@ -170,6 +176,7 @@ impl Reader {
         }
         self.bytes = 0;
         self.elements = 0;
+        self.parser.set_text_buffering(false);
         Some(Some(el))
     }
 
