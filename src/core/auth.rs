@@ -2,7 +2,7 @@
 //!
 //! The stream machine knows no verifier: it relays SASL messages to whoever owns the names of a realm
 //! (the embedded identity service, or a remote one) and gets [`AuthReply`] back. Nothing in here is
-//! logged; passwords and proofs pass only inside [`AuthStep`] data, which has no `Debug` output.
+//! logged; passwords, proofs and tokens have no `Debug` output but their length.
 
 use std::fmt;
 
@@ -87,7 +87,8 @@ pub struct FastUse {
 }
 
 /// From a stream to the identity service.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
+#[expect(clippy::large_enum_variant, reason = "one per login; Begin is the common one")]
 pub enum AuthStep {
     /// Starts an exchange.
     Begin {
@@ -111,13 +112,30 @@ pub enum AuthStep {
     },
     /// XEP-0480: data of an upgrade task.
     Task {
-        /// Data of the client; `None` starts the task that [`AuthReply::Continue`] offered.
+        /// Data of the client: for XEP-0480 #scram what is in `<hash/>`, base64 decoded. `None` starts
+        /// the task that [`AuthReply::Continue`] offered.
         data: Option<Vec<u8>>,
         /// Name of the task.
         task: String,
     },
     /// The client gave up, or its stream is gone.
     Abort,
+}
+
+impl fmt::Debug for AuthStep {
+    /// Data of a task is as good as a password (XEP-0480 #security), so it prints as its length.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Begin { realm, mechanism, .. } => {
+                write!(f, "Begin({mechanism} at {realm})")
+            }
+            Self::Respond { data } => write!(f, "Respond({data:?})"),
+            Self::Task { data, task } => {
+                write!(f, "Task({task}, {} bytes)", data.as_ref().map_or(0, Vec::len))
+            }
+            Self::Abort => f.write_str("Abort"),
+        }
+    }
 }
 
 /// From the identity service to a stream.
@@ -141,7 +159,7 @@ pub enum AuthReply {
         /// Tasks of which the client does one.
         tasks: Vec<String>,
     },
-    /// XEP-0480: data of a task for the client.
+    /// XEP-0480: data of a task for the client, to be wrapped in XEP-0388 `<task-data/>`.
     TaskData(crate::Element),
     /// The exchange has failed.
     Failure(AuthFailure),
@@ -163,12 +181,18 @@ pub struct Identity {
 }
 
 /// XEP-0484: a token for later logins.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct FastToken {
     /// What the client keeps.
     pub token: String,
     /// When it ends.
     pub expiry: Time,
+}
+
+impl fmt::Debug for FastToken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "FastToken({} bytes, until {:?})", self.token.len(), self.expiry)
+    }
 }
 
 /// SASL failure conditions (RFC 6120 §6.5).
@@ -238,6 +262,13 @@ pub enum IdentityCommand {
         account: BareJid,
         /// The new password.
         password: Secret,
+    },
+    /// Lets an account log in, or not; ends all tokens of a disabled one.
+    SetEnabled {
+        /// The account.
+        account: BareJid,
+        /// Whether it may log in.
+        enabled: bool,
     },
     /// Removes an account and everything the identity service knows of it.
     Remove {

@@ -7,8 +7,10 @@
 pub mod account;
 pub mod auth;
 mod ctx;
+pub mod disco;
 mod error;
 pub mod feature;
+pub mod host;
 pub mod limits;
 pub mod ns;
 pub mod record;

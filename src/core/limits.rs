@@ -68,3 +68,12 @@ pub const SM_UNACKED_STANZAS: usize = 5_000;
 pub const SM_UNACKED_BYTES: usize = 4 * 1024 * 1024;
 /// Bytes waiting for one socket before its session is detached or closed.
 pub const OUTBOX_BYTES: usize = 4 * 1024 * 1024;
+/// Requests to one domain that may wait for the identity service or another answer.
+pub const HOST_WAITING: usize = 1_000;
+/// How long a request to a domain waits before its sender is told that it failed.
+pub const HOST_PATIENCE: Duration = Duration::from_secs(30);
+/// Messages to a domain that are passed on to its administrators at once; then one per
+/// [`HOST_CONTACT_INTERVAL`].
+pub const HOST_CONTACTS: u32 = 20;
+/// See [`HOST_CONTACTS`].
+pub const HOST_CONTACT_INTERVAL: Duration = Duration::from_secs(30);
