@@ -60,6 +60,15 @@ impl Stream {
         self.n.jid = Some(jid);
     }
 
+    /// Forgets what only negotiation needed, so that an idle session keeps little.
+    pub fn settle(&mut self) {
+        self.n.offer = super::Offer::default();
+        self.n.channel = AuthChannel::default();
+        self.n.collected = Vec::new();
+        self.n.request = None;
+        self.n.invitation = None;
+    }
+
     /// Handles one input.
     pub fn handle(
         &mut self,

@@ -1,0 +1,364 @@
+//! One edge: its sessions, its mail, its clock.
+
+use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use oc_core::session::{EdgeId, SessionId, ToEdge, ToShard};
+use oc_core::stream::StreamAnswer;
+use oc_core::{Ctx, Ids, StreamCondition, StreamError, Time};
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
+use tokio_rustls::rustls::ServerConfig;
+
+use super::connection::{Connection, Migrant};
+use super::line::{Line, LineEvent};
+use super::session::Session;
+use super::settings::{Peer, Shared};
+use super::wheel::{Entry, Wheel};
+use crate::admission::Ticket;
+
+/// Bytes that one read may take; shared by all connections of an edge.
+const SCRATCH_BYTES: usize = 16 * 1024;
+/// Mail handled before what it produced is written.
+const TURN: usize = 1024;
+
+/// What comes to an edge from outside the shards.
+pub enum Arrival {
+    /// A connection was accepted.
+    Tcp {
+        /// The socket.
+        tcp: std::net::TcpStream,
+        /// Where it comes from.
+        peer: Peer,
+        /// TLS from the first byte.
+        direct: Option<Arc<ServerConfig>>,
+        /// Its place among the connections.
+        ticket: Ticket,
+    },
+    /// A connection comes to resume a session.
+    Migrant(Box<Migrant>),
+    /// Tell every client that the server stops; answer when all are gone.
+    Drain(tokio::sync::oneshot::Sender<()>),
+    /// How many sessions there are.
+    Count(tokio::sync::oneshot::Sender<Summary>),
+}
+
+/// How busy an edge is.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Summary {
+    /// Sessions with a connection.
+    pub connected: usize,
+    /// Sessions that wait for their client.
+    pub waiting: usize,
+}
+
+/// An edge, on its own thread.
+pub struct Edge {
+    id: EdgeId,
+    shared: Arc<Shared>,
+    neighbours: Vec<UnboundedSender<Arrival>>,
+    sessions: RefCell<HashMap<u64, Rc<RefCell<Session>>>>,
+    next_key: Cell<u64>,
+    wheel: RefCell<Wheel>,
+    /// Connections that are alive, for a drain.
+    lines: RefCell<Vec<std::rc::Weak<Line>>>,
+    draining: Cell<bool>,
+    pub(super) scratch: RefCell<Box<[u8]>>,
+}
+
+/// Random bytes of the operating system.
+pub(super) struct OsIds;
+
+impl OsIds {
+    pub(super) fn bytes<const N: usize>(mut self) -> [u8; N] {
+        let mut bytes = [0; N];
+        self.fill(&mut bytes);
+        bytes
+    }
+}
+
+impl Ids for OsIds {
+    fn fill(&mut self, out: &mut [u8]) {
+        getrandom::fill(out).expect("the operating system has random bytes");
+    }
+}
+
+/// The context of one input on an edge.
+pub(super) fn ctx<'a>(edge: &Edge, ids: &'a mut OsIds) -> Ctx<'a> {
+    Ctx { now: edge.now(), ids }
+}
+
+impl Edge {
+    /// An edge with its queues; [`Edge::run`] is to be called on a local task set.
+    pub fn new(
+        id: EdgeId,
+        shared: Arc<Shared>,
+        neighbours: Vec<UnboundedSender<Arrival>>,
+    ) -> Rc<Self> {
+        Rc::new(Self {
+            id,
+            shared,
+            neighbours,
+            sessions: RefCell::default(),
+            next_key: Cell::new(1),
+            wheel: RefCell::default(),
+            lines: RefCell::default(),
+            draining: Cell::new(false),
+            scratch: RefCell::new(vec![0; SCRATCH_BYTES].into_boxed_slice()),
+        })
+    }
+
+    /// Serves until both queues are closed.
+    pub async fn run(
+        self: Rc<Self>,
+        mut mail: UnboundedReceiver<ToEdge>,
+        mut arrivals: UnboundedReceiver<Arrival>,
+    ) {
+        let mut second = tokio::time::interval(Duration::from_secs(1));
+        second.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
+        loop {
+            tokio::select! {
+                first = mail.recv() => match first {
+                    Some(first) => self.turn(first, &mut mail),
+                    None => return,
+                },
+                arrival = arrivals.recv() => match arrival {
+                    Some(arrival) => self.arrival(arrival),
+                    None => return,
+                },
+                _ = second.tick() => self.tick(),
+            }
+        }
+    }
+
+    /// Handles what has queued up; the sockets it concerns are written to once, afterwards.
+    fn turn(&self, first: ToEdge, mail: &mut UnboundedReceiver<ToEdge>) {
+        let mut touched: Vec<Rc<Line>> = Vec::new();
+        let mut next = Some(first);
+        let mut left = TURN;
+        while let Some(input) = next {
+            touched.extend(self.mail(input));
+            left -= 1;
+            next = if left > 0 { mail.try_recv().ok() } else { None };
+        }
+        for line in touched {
+            line.wake();
+        }
+    }
+
+    fn mail(&self, input: ToEdge) -> Option<Rc<Line>> {
+        match input {
+            ToEdge::Attached { session: id, outcome } => {
+                let Some(session) = self.find(id.key) else {
+                    // The client left while it was being attached.
+                    if let Ok(jid) = outcome {
+                        let account = jid.to_bare();
+                        let gone = ToShard::Detach {
+                            session: id,
+                            jid,
+                            reason: None,
+                            undelivered: Vec::new(),
+                        };
+                        self.shared.switchboard.to_shard(account, gone);
+                    }
+                    return None;
+                };
+                let mut session = session.borrow_mut();
+                session.jid = outcome.as_ref().ok().cloned();
+                let line = session.line.clone()?;
+                line.tell(LineEvent::Answer(StreamAnswer::Attached(outcome)));
+                None
+            }
+            ToEdge::Deliver { session: id, stanza } => {
+                let session = self.find(id.key)?;
+                let mut session = session.borrow_mut();
+                self.shared.metrics.stanzas_out.inc();
+                session.deliver(stanza, self.now());
+                session.line.clone()
+            }
+            ToEdge::Handled { receipt } => {
+                let session = self.find(receipt.session.key)?;
+                let mut session = session.borrow_mut();
+                let resumes = session.handled(receipt, self.now());
+                resumes.then(|| session.line.clone()).flatten()
+            }
+            ToEdge::Close { session: id, error } => {
+                let session = self.find(id.key)?;
+                let line = session.borrow().line.clone();
+                match line {
+                    Some(line) => line.tell(LineEvent::Close(error)),
+                    None => self.end_session(&session, Some(error.condition.name())),
+                }
+                None
+            }
+        }
+    }
+
+    fn arrival(self: &Rc<Self>, arrival: Arrival) {
+        let connection = match arrival {
+            Arrival::Tcp { tcp, peer, direct, ticket } => tokio::net::TcpStream::from_std(tcp)
+                .and_then(|tcp| Connection::new(Rc::clone(self), tcp, peer, direct, ticket)),
+            Arrival::Migrant(migrant) => Connection::arrive(Rc::clone(self), *migrant),
+            Arrival::Drain(done) => return self.drain(done),
+            Arrival::Count(answer) => {
+                let _ = answer.send(self.summary());
+                return;
+            }
+        };
+        match connection {
+            Ok(connection) => drop(tokio::task::spawn_local(connection.run())),
+            Err(error) => tracing::debug!(%error, "connection was gone before it was served"),
+        }
+    }
+
+    /// Once a second: deadlines.
+    fn tick(&self) {
+        let now = self.now();
+        let passed = self.wheel.borrow_mut().passed(now);
+        for entry in passed {
+            match entry {
+                Entry::Line(line) => {
+                    let Some(line) = line.upgrade() else { continue };
+                    if line.due() <= now {
+                        line.tell(LineEvent::Due);
+                    } else {
+                        let again = Entry::Line(Rc::downgrade(&line));
+                        self.wheel.borrow_mut().add(line.due(), again);
+                    }
+                }
+                Entry::Session(key) => {
+                    let Some(session) = self.find(key) else { continue };
+                    if session.borrow().ends.is_some_and(|ends| ends <= now) {
+                        self.end_session(&session, Some("connection-timeout"));
+                    }
+                }
+            }
+        }
+        self.lines.borrow_mut().retain(|line| line.strong_count() > 0);
+    }
+
+    /// Wakes a connection at `due`, which replaces what was set before if that was later or has passed.
+    pub(super) fn watch(&self, line: &Rc<Line>, due: Time) {
+        let now = self.now();
+        let earlier = line.due() > now && line.due() <= due;
+        if !earlier {
+            line.set_due(due);
+            self.wheel.borrow_mut().add(due, Entry::Line(Rc::downgrade(line)));
+        } else if due > line.due() {
+            // The entry that stands wakes up, sees the later moment and moves on.
+            line.set_due(due);
+        }
+    }
+
+    pub(super) fn attach(&self, line: &Rc<Line>) -> Rc<RefCell<Session>> {
+        let key = self.next_key.get();
+        self.next_key.set(key + 1);
+        let id = SessionId { edge: self.id, key };
+        let session = Rc::new(RefCell::new(Session::new(id, Rc::clone(line))));
+        self.sessions.borrow_mut().insert(key, Rc::clone(&session));
+        session
+    }
+
+    pub(super) fn find(&self, key: u64) -> Option<Rc<RefCell<Session>>> {
+        self.sessions.borrow().get(&key).cloned()
+    }
+
+    pub(super) fn session_of(&self, line: &Rc<Line>) -> Option<Rc<RefCell<Session>>> {
+        let key = line.session.get()?;
+        self.find(key)
+    }
+
+    /// The session is over: its shard learns of it, and of what the client never got.
+    pub(super) fn end_session(&self, session: &Rc<RefCell<Session>>, reason: Option<&'static str>) {
+        let mut session = session.borrow_mut();
+        if self.sessions.borrow_mut().remove(&session.id.key).is_none() {
+            return;
+        }
+        session.line = None;
+        let Some(jid) = session.jid.clone() else { return };
+        let undelivered = session.undelivered(jid.domain().as_str());
+        let account = jid.to_bare();
+        let gone = ToShard::Detach { session: session.id, jid, reason, undelivered };
+        self.shared.switchboard.to_shard(account, gone);
+    }
+
+    /// The connection broke: the session waits for its client, if it may.
+    pub(super) fn disconnected(&self, session: &Rc<RefCell<Session>>) {
+        let kept = {
+            let mut session = session.borrow_mut();
+            session.line = None;
+            let resumable = session.sm.as_ref().and_then(oc_xeps::sm::Session::resumable_for);
+            match resumable.filter(|_| session.jid.is_some() && !self.draining.get()) {
+                Some(time) => {
+                    let ends = self.now().after(time);
+                    session.ends = Some(ends);
+                    self.wheel.borrow_mut().add(ends, Entry::Session(session.id.key));
+                    true
+                }
+                None => false,
+            }
+        };
+        if !kept {
+            self.end_session(session, Some("connection broken"));
+        }
+    }
+
+    pub(super) fn send_away(&self, edge: usize, migrant: Migrant) {
+        if let Some(neighbour) = self.neighbours.get(edge) {
+            let _ = neighbour.send(Arrival::Migrant(Box::new(migrant)));
+        }
+    }
+
+    /// Notes a connection, so that a drain finds it.
+    pub(super) fn register(&self, line: &Rc<Line>) {
+        self.lines.borrow_mut().push(Rc::downgrade(line));
+    }
+
+    fn drain(self: &Rc<Self>, done: tokio::sync::oneshot::Sender<()>) {
+        self.draining.set(true);
+        let lines: Vec<_> = self.lines.borrow().iter().filter_map(std::rc::Weak::upgrade).collect();
+        let gone: Vec<_> = lines.iter().map(Rc::downgrade).collect();
+        for line in lines {
+            let condition = StreamCondition::SystemShutdown;
+            line.tell(LineEvent::Close(StreamError::new(condition, "RFC 6120 §4.9.3.20")));
+        }
+        let waiting: Vec<_> = self.sessions.borrow().values().cloned().collect();
+        for session in waiting {
+            if session.borrow().line.is_none() {
+                self.end_session(&session, Some("system-shutdown"));
+            }
+        }
+        tokio::task::spawn_local(async move {
+            while gone.iter().any(|line| line.strong_count() > 0) {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+            let _ = done.send(());
+        });
+    }
+
+    fn summary(&self) -> Summary {
+        let sessions = self.sessions.borrow();
+        let connected = sessions.values().filter(|s| s.borrow().line.is_some()).count();
+        Summary { connected, waiting: sessions.len() - connected }
+    }
+
+    pub(super) fn id(&self) -> EdgeId {
+        self.id
+    }
+
+    pub(super) fn has_neighbour(&self, edge: EdgeId) -> bool {
+        usize::from(edge.0) < self.neighbours.len()
+    }
+
+    pub(super) fn shared(&self) -> &Arc<Shared> {
+        &self.shared
+    }
+
+    #[allow(clippy::unused_self, reason = "the clock is the edge's, and a test edge may have its own")]
+    pub(super) fn now(&self) -> Time {
+        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        Time(u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
+    }
+}
