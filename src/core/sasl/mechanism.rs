@@ -64,6 +64,16 @@ pub enum HtHash {
     Sha512,
 }
 
+impl HtHash {
+    /// Bytes of a hash.
+    pub const fn bytes(self) -> usize {
+        match self {
+            Self::Sha256 => 32,
+            Self::Sha512 => 64,
+        }
+    }
+}
+
 /// Channel binding of a hashed-token mechanism.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Binding {

@@ -6,6 +6,26 @@
 //! owns them. Left out: security layers (XMPP uses none inside TLS), and every mechanism that would need
 //! the password to be kept.
 
+mod anonymous;
+pub mod client;
+mod downgrade;
+pub mod ht;
+mod key;
 mod mechanism;
+mod plain;
+mod prep;
+mod scram;
+mod server;
+#[cfg(test)]
+mod tests;
+mod verifier;
 
+pub use anonymous::check_trace;
+pub use downgrade::advertised_hash;
+pub use ht::HashedToken;
+pub use key::Key;
 pub use mechanism::{Binding, Family, HtHash, Mechanism, UnknownMechanism};
+pub use plain::Plain;
+pub use prep::{BadPassword, PASSWORD_BYTES_MAX, Password, account};
+pub use server::{Challenged, ClientFirst};
+pub use verifier::{ITERATIONS_MAX, ITERATIONS_MIN, SALT_BYTES, Verifier};
