@@ -58,8 +58,15 @@ pub const ROSTER_GROUPS: usize = 64;
 pub const ROSTER_TEXT_BYTES: usize = 1023;
 /// Subscription requests kept for an account that has not answered them.
 pub const PENDING_SUBSCRIPTIONS: usize = 1_000;
+/// Bytes of a subscription request that are kept; of a longer one only the question is.
+pub const PENDING_SUBSCRIPTION_BYTES: usize = 4 * 1024;
+/// Messages to several resources of one account remembered, so that none is delivered to one twice.
+pub const MESSAGE_COPIES: usize = 1_024;
 /// Messages kept for an account that is away (XEP-0160).
 pub const OFFLINE_MESSAGES: usize = 1_000;
+/// Bytes of the messages kept for an account that is away; below [`OUTBOX_BYTES`], so that all of them
+/// fit into one session's outbox.
+pub const OFFLINE_BYTES: usize = 2 * 1024 * 1024;
 /// Targets of directed presence remembered for one resource.
 pub const DIRECTED_PRESENCE: usize = 2_000;
 /// Stanzas a client may leave unacknowledged before its session is detached (XEP-0198).

@@ -32,6 +32,12 @@ pub const XML: &str = "http://www.w3.org/XML/1998/namespace";
 pub const SM: &str = "urn:xmpp:sm:3";
 /// XEP-0203: delayed delivery; stamped by the server on what it kept.
 pub const DELAY: &str = "urn:xmpp:delay";
+/// XEP-0280: message carbons; made by the server only.
+pub const CARBONS: &str = "urn:xmpp:carbons:2";
+/// XEP-0359: unique and stable stanza ids; stamped by archives and rooms.
+pub const STANZA_ID: &str = "urn:xmpp:sid:0";
+/// XEP-0313: message archives; results come from servers only.
+pub const MAM: &str = "urn:xmpp:mam:2";
 /// XEP-0030: information about an entity.
 pub const DISCO_INFO: &str = "http://jabber.org/protocol/disco#info";
 /// XEP-0030: items of an entity.
@@ -49,7 +55,7 @@ pub(crate) const KNOWN: &[&str] = &[
     SM,
     "http://jabber.org/protocol/chatstates",
     "urn:xmpp:receipts",
-    "urn:xmpp:sid:0",
+    STANZA_ID,
     CAPS,
     DISCO_INFO,
     DISCO_ITEMS,
@@ -58,12 +64,12 @@ pub(crate) const KNOWN: &[&str] = &[
     "http://jabber.org/protocol/muc#user",
     "urn:xmpp:chat-markers:0",
     "urn:xmpp:hints",
-    "urn:xmpp:carbons:2",
+    CARBONS,
     "urn:xmpp:ping",
     "vcard-temp:x:update",
     "http://jabber.org/protocol/pubsub",
     "http://jabber.org/protocol/pubsub#event",
-    "urn:xmpp:mam:2",
+    MAM,
     "http://jabber.org/protocol/rsm",
     "eu.siacs.conversations.axolotl",
     "urn:xmpp:eme:0",

@@ -1,0 +1,1 @@
+//! Tests of the account machine, by section of RFC 6121.
