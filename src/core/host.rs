@@ -23,8 +23,8 @@ use crate::{
 };
 
 pub use settings::{
-    Access, AdvertisedLimits, Contacts, ExternalService, HostSettings, Invitations, Registration,
-    Service, Software,
+    Access, AdvertisedLimits, Contacts, ExternalService, HostSettings, Invitations, Service,
+    Software,
 };
 
 /// What a domain hears.
