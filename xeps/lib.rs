@@ -1,6 +1,48 @@
-//! What the XEPs say.
+//! What the XEPs say: one folder per extension, four ordered lists of plug points.
+//!
+//! Everything here is pure, as in `oc-core`. A folder is named by the field's own term; its head is a
+//! `static XEP`, from which service discovery, the table in `README.md` and the reference check come.
 
 pub mod bind2;
+pub mod caps;
 pub mod channel_binding;
+pub mod contact;
+pub mod dataform;
+pub mod disco;
+pub mod extdisco;
 pub mod fast;
+pub mod host;
+pub mod last_activity;
+pub mod limits;
+pub mod ping;
 pub mod sasl2;
+pub mod time;
+pub mod version;
+
+#[cfg(test)]
+mod testing;
+
+use oc_core::spec::Xep;
+
+/// The head of every extension, ordered by number.
+pub fn all() -> Vec<&'static Xep> {
+    let mut all = vec![
+        &bind2::XEP,
+        &caps::XEP,
+        &channel_binding::XEP,
+        &contact::XEP,
+        &dataform::XEP,
+        &disco::XEP,
+        &extdisco::XEP,
+        &fast::XEP,
+        &last_activity::XEP,
+        &limits::XEP,
+        &ping::XEP,
+        &sasl2::XEP,
+        &sasl2::XEP_UPGRADE,
+        &time::XEP,
+        &version::XEP,
+    ];
+    all.sort_by_key(|xep| (xep.number.is_empty(), xep.number, xep.folder));
+    all
+}

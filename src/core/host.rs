@@ -23,8 +23,8 @@ use crate::{
 };
 
 pub use settings::{
-    Access, AdvertisedLimits, Contacts, ExternalService, HostSettings, Invitations, Registration,
-    Service, Software,
+    Access, AdvertisedLimits, Contacts, ExternalService, HostSettings, Invitations, Service,
+    Software,
 };
 
 /// What a domain hears.
@@ -130,11 +130,14 @@ impl<'a> HostView<'a> {
     }
 
     /// What the domain says of itself: every active feature adds its part.
+    ///
+    /// It is the same for everybody: XEP-0115 lets what one peer has heard stand for all.
     pub fn info(&self) -> DiscoInfo {
+        let view = Self { asker: Asker::Stranger, ..*self };
         let mut info = DiscoInfo::default();
-        for feature in self.features() {
+        for feature in view.features() {
             info.features.extend(feature.xep().features);
-            feature.describe(self, &mut info);
+            feature.describe(&view, &mut info);
         }
         info.features.extend(self.others.iter().flat_map(|xep| xep.features));
         info

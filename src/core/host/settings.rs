@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use crate::auth::Secret;
 use crate::limits::StreamLimits;
+use crate::stream::Registration;
 use crate::{BareJid, Jid};
 
 /// The settings of one domain.
@@ -104,18 +105,6 @@ pub enum Access {
         /// How long credentials last.
         lifetime: Duration,
     },
-}
-
-/// Who may create an account in band (XEP-0077).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Registration {
-    /// Nobody.
-    #[default]
-    Off,
-    /// Whoever has an invitation (XEP-0445).
-    Invited,
-    /// Anybody.
-    Open,
 }
 
 /// Who may invite (XEP-0401), and for how long invitations last.

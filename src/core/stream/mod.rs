@@ -14,7 +14,8 @@ mod tests;
 
 pub use bind::{Bind, RosterVersioning};
 pub use feature::{
-    Hosts, Negotiation, Offer, StreamAnswer, StreamEffect, StreamFeature, StreamInput, Taken,
+    Hosts, Negotiation, Offer, Registration, StreamAnswer, StreamEffect, StreamFeature,
+    StreamInput, Taken,
 };
 pub use machine::Stream;
 pub use sasl::Sasl;

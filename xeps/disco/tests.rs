@@ -1,0 +1,73 @@
+use oc_core::host::{HostSettings, Service};
+use oc_core::{Condition, ErrorType, ns};
+
+use crate::testing::{Domain, el, jid};
+
+const INFO: &str = "<query xmlns='http://jabber.org/protocol/disco#info'/>";
+const ITEMS: &str = "<query xmlns='http://jabber.org/protocol/disco#items'/>";
+
+#[test]
+fn xep_0030_info_basic_of_a_domain() {
+    let mut domain = Domain::new(HostSettings::default());
+    let query = domain.ask("romeo@montague.net/orchard", "get", INFO).expect("a payload");
+    let identity = query.child("identity", ns::DISCO_INFO).expect("at least one identity");
+    assert_eq!(identity.attr("category"), Some("server"));
+    assert_eq!(identity.attr("type"), Some("im"));
+    let features: Vec<_> = query
+        .children()
+        .filter(|c| c.is("feature", ns::DISCO_INFO))
+        .filter_map(|c| c.attr("var"))
+        .collect();
+    assert!(features.contains(&ns::DISCO_INFO), "the one feature everybody must have");
+    assert!(features.is_sorted_by(|a, b| a < b), "sorted, and each once: {features:?}");
+}
+
+#[test]
+fn xep_0030_info_follows_the_list() {
+    // Whatever a head declares is announced, and whatever is announced comes from a head that is active.
+    let settings = HostSettings::default();
+    let domain = Domain::new(settings.clone());
+    let mut announced = domain.features();
+    let mut declared: Vec<_> = crate::host::FEATURES
+        .iter()
+        .filter(|f| f.active(&settings))
+        .flat_map(|f| f.xep().features)
+        .copied()
+        .collect();
+    announced.sort_unstable();
+    announced.dedup();
+    declared.sort_unstable();
+    declared.dedup();
+    assert_eq!(announced, declared);
+}
+
+#[test]
+fn xep_0030_info_nodes_unknown() {
+    let mut domain = Domain::new(HostSettings::default());
+    for xmlns in [ns::DISCO_INFO, ns::DISCO_ITEMS] {
+        let query = format!("<query xmlns='{xmlns}' node='nobody'/>");
+        let refused = domain.refused("a@example.org/r", "get", &query);
+        assert_eq!(refused, (Condition::ItemNotFound, ErrorType::Cancel));
+    }
+}
+
+#[test]
+fn xep_0030_items_basic_services() {
+    let mut domain = Domain::new(HostSettings::default());
+    assert_eq!(domain.ask("a@example.org/r", "get", ITEMS), Some(el(ITEMS)));
+    let services = vec![Service { jid: jid("conference.example.org"), name: Some("Rooms".into()) }];
+    let mut domain = Domain::new(HostSettings { services, ..HostSettings::default() });
+    assert_eq!(
+        domain.ask("a@example.org/r", "get", ITEMS),
+        Some(el("<query xmlns='http://jabber.org/protocol/disco#items'>
+            <item jid='conference.example.org' name='Rooms'/>
+        </query>"))
+    );
+}
+
+#[test]
+fn xep_0030_info_basic_only_get() {
+    let mut domain = Domain::new(HostSettings::default());
+    let refused = domain.refused("a@example.org/r", "set", INFO);
+    assert_eq!(refused, (Condition::ServiceUnavailable, ErrorType::Cancel));
+}

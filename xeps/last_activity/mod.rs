@@ -1,0 +1,23 @@
+//! Last Activity.
+//!
+//! Of a domain: how long it has been running.
+
+mod host;
+
+use oc_core::spec::{Status, Xep};
+
+pub use host::Uptime;
+
+/// Namespace of the protocol.
+pub const NS: &str = "jabber:iq:last";
+
+/// XEP-0012
+pub static XEP: Xep = Xep {
+    number: "0012",
+    title: "Last Activity",
+    version: "2.0",
+    status: Status::Partial,
+    folder: "last_activity",
+    features: &[NS],
+    note: "Of domains, not yet of accounts.",
+};

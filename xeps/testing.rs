@@ -1,0 +1,126 @@
+//! A domain for tests: stanzas in and out as text, in the manner of the examples of the XEPs.
+
+use std::sync::Arc;
+
+use oc_core::host::{Asker, Found, Host, HostEffect, HostInput, HostSettings, Question, Token};
+use oc_core::limits::StreamLimits;
+use oc_core::xml::parse_document;
+use oc_core::{BareJid, Condition, Ctx, Element, ErrorType, Ids, Jid, Stanza, Time};
+
+use crate::host::FEATURES;
+
+/// 2026-11-21T10:20:30Z: when the test servers were started.
+pub(crate) const START: Time = Time(1_795_256_430_000);
+
+/// Ids that are the same in every run.
+pub(crate) struct Counter(pub(crate) u8);
+
+impl Ids for Counter {
+    fn fill(&mut self, out: &mut [u8]) {
+        self.0 = self.0.wrapping_add(1);
+        out.fill(self.0);
+    }
+}
+
+/// Reads an element; white space between elements is for the reader of the test only.
+pub(crate) fn el(xml: &str) -> Element {
+    let xml: String = xml.lines().map(str::trim_start).collect::<Vec<_>>().join("\n");
+    let xml = xml.replace(">\n", ">").replace('\n', " ");
+    parse_document(xml.as_bytes(), &StreamLimits::CLIENT).expect("well-formed test XML")
+}
+
+/// What a peer would read: attributes in the order of a reader.
+pub(crate) fn heard(el: &Element) -> Element {
+    parse_document(&el.to_document(), &StreamLimits::CLIENT).expect("we write well-formed XML")
+}
+
+pub(crate) fn jid(jid: &str) -> Jid {
+    Jid::new(jid).expect("a JID")
+}
+
+pub(crate) fn bare(jid: &str) -> BareJid {
+    BareJid::new(jid).expect("a bare JID")
+}
+
+/// The domain `example.org` with the list that the server uses.
+pub(crate) struct Domain {
+    host: Host,
+    ids: Counter,
+    pub(crate) now: Time,
+    /// What is waiting to be answered, oldest first.
+    pub(crate) asked: Vec<(Token, Question)>,
+    /// What else was to be done.
+    pub(crate) effects: Vec<HostEffect>,
+}
+
+impl Domain {
+    pub(crate) fn new(settings: HostSettings) -> Self {
+        let host = Host::new(bare("example.org"), Arc::new(settings), FEATURES, Vec::new(), START);
+        let (asked, effects) = (Vec::new(), Vec::new());
+        Self { host, ids: Counter(0), now: START, asked, effects }
+    }
+
+    pub(crate) fn host(&self) -> &Host {
+        &self.host
+    }
+
+    /// Sends `<iq type=... id='1'>payload</iq>`; hands back the answer if there is one at once.
+    pub(crate) fn iq(&mut self, from: &str, type_: &str, payload: &str) -> Option<Stanza> {
+        let iq = Element::new("iq", "jabber:client")
+            .with_attr("type", type_)
+            .with_attr("id", "1")
+            .with_attr("from", from)
+            .with_attr("to", "example.org")
+            .with_child(el(payload));
+        let stanza = Stanza::from_element(iq).expect("a stanza");
+        self.handle(HostInput::Stanza { stanza, receipt: None })
+    }
+
+    /// Sends a request that succeeds; hands back the payload of the result.
+    pub(crate) fn ask(&mut self, from: &str, type_: &str, payload: &str) -> Option<Element> {
+        let answer = self.iq(from, type_, payload).expect("an answer");
+        assert_eq!(answer.type_(), Some("result"), "{}", answer.element());
+        assert_eq!(answer.to(), Some(&jid(from)));
+        answer.payload().map(heard)
+    }
+
+    /// Sends a request that is refused.
+    pub(crate) fn refused(
+        &mut self,
+        from: &str,
+        type_: &str,
+        payload: &str,
+    ) -> (Condition, ErrorType) {
+        let answer = self.iq(from, type_, payload).expect("an answer");
+        answer.error_condition().unwrap_or_else(|| panic!("{}", answer.element()))
+    }
+
+    /// Answers the oldest question.
+    pub(crate) fn found(&mut self, found: Found) -> Option<Stanza> {
+        let (token, _) = self.asked.remove(0);
+        self.handle(HostInput::Found { token, found })
+    }
+
+    pub(crate) fn handle(&mut self, input: HostInput) -> Option<Stanza> {
+        let mut out = Vec::new();
+        let mut ctx = Ctx { now: self.now, ids: &mut self.ids };
+        self.host.handle(input, &mut ctx, &mut out);
+        let mut sent = None;
+        for effect in out {
+            match effect {
+                HostEffect::Send(stanza) => {
+                    assert!(sent.is_none(), "one answer to one request");
+                    sent = Some(stanza);
+                }
+                HostEffect::Ask { token, question } => self.asked.push((token, question)),
+                other => self.effects.push(other),
+            }
+        }
+        sent
+    }
+
+    /// The features that the domain announces.
+    pub(crate) fn features(&self) -> Vec<&'static str> {
+        self.host.view(Asker::Stranger).info().features
+    }
+}
