@@ -1,1 +1,2 @@
-//! Placeholder.
+//! What the XEPs say: one folder per extension, pure.
+pub mod sm;
