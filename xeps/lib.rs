@@ -16,6 +16,8 @@ pub mod last_activity;
 pub mod limits;
 pub mod ping;
 pub mod sasl2;
+pub mod sm;
+pub mod stream;
 pub mod time;
 pub mod version;
 
@@ -40,6 +42,7 @@ pub fn all() -> Vec<&'static Xep> {
         &ping::XEP,
         &sasl2::XEP,
         &sasl2::XEP_UPGRADE,
+        &sm::XEP,
         &time::XEP,
         &version::XEP,
     ];
