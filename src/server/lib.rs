@@ -1,1 +1,3 @@
-//! Placeholder.
+//! The server: sockets, tasks and time around the machines of `oc-core` and `oc-xeps`.
+
+pub mod config;
