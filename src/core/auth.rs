@@ -88,7 +88,6 @@ pub struct FastUse {
 
 /// From a stream to the identity service.
 #[derive(Clone)]
-#[expect(clippy::large_enum_variant, reason = "one per login; Begin is the common one")]
 pub enum AuthStep {
     /// Starts an exchange.
     Begin {

@@ -67,6 +67,11 @@ pub enum ToShard {
         /// Stanzas that were sent and never acknowledged (XEP-0198 #acking), oldest first.
         undelivered: Vec<Stanza>,
     },
+    /// The account is gone at the identity service: forget it and end its sessions.
+    Removed {
+        /// What its sessions are told.
+        error: StreamError,
+    },
 }
 
 /// From a shard to an edge.

@@ -7,7 +7,9 @@
 use std::time::Duration;
 
 use oc_core::Element;
+use oc_core::limits::StreamLimits;
 use oc_core::spec::{Status, Xep};
+use oc_core::stream::{Negotiation, StreamFeature};
 
 /// Namespace of the protocol.
 pub const NS: &str = "urn:xmpp:stream-limits:0";
@@ -29,6 +31,21 @@ pub fn feature(stanza_bytes: usize, idle: Option<Duration>) -> Element {
     Element::new("limits", NS)
         .with_child(number("max-bytes", u64::try_from(stanza_bytes).unwrap_or(u64::MAX)))
         .with_children(idle.map(|idle| number("idle-seconds", idle.as_secs())))
+}
+
+/// The stream feature as this server offers it: the limits that hold now.
+pub struct StreamLimitsFeature;
+
+impl StreamFeature for StreamLimitsFeature {
+    fn offer(&self, n: &Negotiation, out: &mut Vec<Element>) {
+        let limits = if n.identity.is_some() {
+            n.offer.limits.unwrap_or(StreamLimits::CLIENT)
+        } else {
+            StreamLimits::UNAUTHENTICATED
+        };
+        let idle = n.offer.idle_seconds.map(Duration::from_secs);
+        out.push(feature(limits.stanza_bytes, idle));
+    }
 }
 
 #[cfg(test)]

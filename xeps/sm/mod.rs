@@ -15,6 +15,7 @@
 //! `note.md` says what we do about a second `<enable/>` and about an `h` that goes backwards.
 
 mod inbound;
+mod negotiation;
 mod outbound;
 mod session;
 #[cfg(test)]
@@ -25,6 +26,7 @@ use oc_core::spec::{Status, Xep};
 use oc_core::{Condition, Element, Reject, StreamCondition, StreamError, ns};
 
 pub use inbound::Inbound;
+pub use negotiation::StreamManagement;
 pub use outbound::{Outbound, REQUEST_STANZAS, Room, request};
 pub use session::{Enable, Session};
 pub use token::ResumeToken;
