@@ -142,8 +142,8 @@ impl fmt::Display for Warning {
             }
             Self::SelfSigned { domain } => write!(
                 f,
-                "{domain} has a self-signed certificate, which clients refuse or ask about: get one \
-                 from an authority and set certificate and key"
+                "{domain} has a self-signed certificate, which clients refuse or ask about: get \
+                 one from an authority and set certificate and key"
             ),
         }
     }
@@ -183,8 +183,8 @@ impl Certificates {
         Ok((Self { default, by_name }, warnings))
     }
 
-    /// The certificate for a server name; that of the first domain if the client named none, and none
-    /// for a domain that is not served.
+    /// The certificate for a server name; that of the first domain if the client named none, and
+    /// none for a domain that is not served.
     pub fn find(&self, server_name: Option<&str>) -> Option<&Certificate> {
         match server_name {
             None => self.by_name.get(&self.default),

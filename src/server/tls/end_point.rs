@@ -4,9 +4,9 @@ use sha2::{Digest, Sha224, Sha256, Sha384, Sha512};
 use x509_parser::prelude::{FromDer, X509Certificate};
 use x509_parser::signature_algorithm::SignatureAlgorithm;
 
-/// The hash of a certificate (DER) by the hash function of its own signature; SHA-256 where that is MD5
-/// or SHA-1 (RFC 5929 §4.1). `None` where the signature has no such function (Ed25519), or for one that
-/// we do not know: then the binding is not offered.
+/// The hash of a certificate (DER) by the hash function of its own signature; SHA-256 where that is
+/// MD5 or SHA-1 (RFC 5929 §4.1). `None` where the signature has no such function (Ed25519), or for
+/// one that we do not know: then the binding is not offered.
 pub(super) fn end_point(der: &[u8]) -> Option<Vec<u8>> {
     let (_, certificate) = X509Certificate::from_der(der).ok()?;
     let algorithm = &certificate.signature_algorithm;

@@ -1,9 +1,9 @@
 //! TLS for everybody who connects: certificates per domain, and the configurations built on them.
 //!
-//! An [`Acceptor`] is an unchangeable snapshot of certificates and settings. A reload makes new ones; a
-//! connection keeps the one with which it was accepted, so its channel binding is always that of the
-//! certificate it was shown. TLS 1.2 and 1.3 by aws-lc-rs, which offers X25519MLKEM768. There is no 0-RTT:
-//! what a client sends early could be replayed (RFC 8446 §8).
+//! An [`Acceptor`] is an unchangeable snapshot of certificates and settings. A reload makes new
+//! ones; a connection keeps the one with which it was accepted, so its channel binding is always
+//! that of the certificate it was shown. TLS 1.2 and 1.3 by aws-lc-rs, which offers X25519MLKEM768.
+//! There is no 0-RTT: what a client sends early could be replayed (RFC 8446 §8).
 
 mod certs;
 mod end_point;

@@ -63,10 +63,9 @@ pub(super) fn keep(directory: &Path, name: &str, pem: &Pem) -> Result<(), TlsErr
 /// Replaces a file as a whole; nobody but the owner ever could read it.
 fn write_private(path: &Path, text: &str) -> io::Result<()> {
     let new = path.with_extension("new");
-    if let Err(error) = fs::remove_file(&new) {
-        if error.kind() != io::ErrorKind::NotFound {
-            return Err(error);
-        }
+    match fs::remove_file(&new) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
     }
     let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&new)?;
     file.write_all(text.as_bytes())?;

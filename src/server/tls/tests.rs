@@ -32,7 +32,8 @@ impl Place {
         Sources { file: None, set: all }.load().unwrap()
     }
 
-    /// Writes a self-signed certificate for a name and returns the overrides that use it for example.org.
+    /// Writes a self-signed certificate for a name and returns the overrides that use it for
+    /// example.org.
     fn issue(&self, file: &str, name: &str, algorithm: &'static SignatureAlgorithm) -> [String; 3] {
         let key = KeyPair::generate_for(algorithm).unwrap();
         let params = CertificateParams::new([name.to_owned()]).unwrap();
