@@ -169,7 +169,8 @@ pub struct Contact(pub String);
 
 impl Setting for Contact {
     fn read(value: &DeValue<'_>, _: Base<'_>) -> Result<Self, Wrong> {
-        let fix = "write a URI: \"mailto:admin@example.org\", \"xmpp:admin@example.org\", \"https://...\"";
+        let fix =
+            "write a URI: \"mailto:me@example.org\", \"xmpp:me@example.org\", \"https://...\"";
         parsed(value, "a URI", fix, |text| {
             let known = ["mailto:", "xmpp:", "https://", "http://", "tel:"];
             let rest = known.iter().find_map(|scheme| text.strip_prefix(scheme))?;

@@ -20,19 +20,21 @@ choice! {
 section! {
     /// How clients prove who they are.
     Auth = "auth" {
-        /// SASL mechanisms that are offered, best first. Each SCRAM stands for its form with channel
-        /// binding, too. With PLAIN the server sees the password, and offers it only inside TLS.
+        /// SASL mechanisms that are offered, best first. Each SCRAM stands for its form with
+        /// channel binding, too. With PLAIN the server sees the password, and offers it only inside
+        /// TLS.
         live mechanisms: Vec<Mechanism> =
             vec![Mechanism::ScramSha512, Mechanism::ScramSha256, Mechanism::ScramSha1];
-        /// Rounds of hashing between a new password and what is kept of it, with SHA-256 and SHA-512.
-        /// More make a stolen database less useful, and logins of phones slower.
+        /// Rounds of hashing between a new password and what is kept of it, with SHA-256 and
+        /// SHA-512. More make a stolen database less useful, and logins of phones slower.
         live iterations: Count<4_096, 10_000_000> = Count::of(100_000);
         /// The same with SHA-1, which only old clients use.
         live iterations_sha1: Count<4_096, 10_000_000> = Count::of(10_000);
-        /// How long a client may come back with a token instead of a password (XEP-0484). "0 s" grants
-        /// no tokens.
+        /// How long a client may come back with a token instead of a password (XEP-0484). "0 s"
+        /// grants no tokens.
         live fast_ttl: Period<0, { 365 * DAY }> = Period::of(21 * DAY);
-        /// Failed logins that one account or one address is allowed; more are answered with a delay.
+        /// Failed logins that one account or one address is allowed; more are answered with a
+        /// delay.
         live failures: Rate<false> = Rate::of(20, HOUR);
     }
 }

@@ -11,8 +11,8 @@ section! {
         restart listen: Vec<Listener> = Listener::everywhere(5222);
         /// Where clients connect with TLS from the first byte (XEP-0368). [] for nowhere.
         restart listen_tls: Vec<Listener> = Listener::everywhere(5223);
-        /// Whether clients of the first kind of listener may log in without TLS. Only for tests, and
-        /// only if all those listeners are on loopback addresses.
+        /// Whether clients of the first kind of listener may log in without TLS. Only for tests,
+        /// and only if all those listeners are on loopback addresses.
         restart allow_plaintext: bool = false;
         /// How long a client may take from the first byte until it is logged in and bound.
         live negotiation: Period<{ 2 * SECOND }, { 5 * MINUTE }> = Period::of(30 * SECOND);

@@ -3,8 +3,8 @@
 use super::Config;
 use super::section::Described;
 
-/// `server.toml` as `open-conference config default` prints it: every setting with its documentation,
-/// commented out at its default, except the one that must be set.
+/// `server.toml` as `open-conference config default` prints it: every setting with its
+/// documentation, commented out at its default, except the one that must be set.
 pub fn default_file() -> String {
     let config = Config::defaults();
     let mut out = String::from(HEAD);
@@ -58,9 +58,10 @@ fn describe(out: &mut String, setting: &Described, required: bool) {
 const HEAD: &str = "\
 # Open Conference: every setting with its default.
 #
-# This is what `open-conference config default` prints. A setting that begins with # is at its default
-# and may be left out; to change it, remove the # and edit the value. Lengths of time and sizes have units:
-# \"500 ms\", \"30 s\", \"5 min\", \"2 h\", \"7 d\"; \"100 B\", \"64 KiB\", \"16 MiB\", \"1 GiB\". Relative paths begin at
-# the directory of this file. Passwords and keys are never written here, only the names of their files.
-# `open-conference check` tells what is wrong with a file; SIGHUP makes a running server read it again.
+# This is what `open-conference config default` prints. A setting that begins with # is at its
+# default and may be left out; to change it, remove the # and edit the value. Lengths of time and
+# sizes have units: \"500 ms\", \"30 s\", \"5 min\", \"2 h\", \"7 d\"; \"100 B\", \"64 KiB\",
+# \"16 MiB\", \"1 GiB\". Relative paths begin at the directory of this file. Passwords and keys are
+# never written here, only the names of their files. `open-conference check` tells what is wrong
+# with a file; SIGHUP makes a running server read it again.
 ";

@@ -17,14 +17,16 @@ choice! {
 }
 
 section! {
-    /// A domain that this server serves: what stands behind the @ of its accounts. For several domains
-    /// write [[domain]], once for each; the first is also served to clients that name none. On the
-    /// command line --set domain.name=... means the first, --set domain.2.name=... the second.
+    /// A domain that this server serves: what stands behind the @ of its accounts. For several
+    /// domains write [[domain]], once for each; the first is also served to clients that name none.
+    /// On the command line --set domain.name=... means the first, --set domain.2.name=... the
+    /// second.
     Domain = "domain" {
         /// The domain. The only setting of this file without which the server does not start.
         restart name: Option<DomainName> = None, eg "\"example.org\"";
-        /// File with the certificate chain, PEM, the domain's own certificate first. Without it, the
-        /// directory of [tls] is searched; failing that, a self-signed one is made if [tls] allows it.
+        /// File with the certificate chain, PEM, the domain's own certificate first. Without it,
+        /// the directory of [tls] is searched; failing that, a self-signed one is made if [tls]
+        /// allows it.
         live certificate: Option<Location> = None,
             eg "\"/etc/open-conference/example.org/fullchain.pem\"";
         /// File with the certificate's private key, PEM.

@@ -51,7 +51,8 @@ impl fmt::Display for Fault {
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
     /// The file cannot be read.
-    #[error("cannot read {}: {source}\n    fix: name a readable file with --config FILE", path.display())]
+    #[error("cannot read {}: {source}\n    fix: name a readable file with --config FILE",
+            path.display())]
     Unreadable {
         /// The file.
         path: PathBuf,

@@ -237,8 +237,8 @@ impl Loading {
         }
     }
 
-    /// A shell eats quotes, so a value may be TOML, or text without quotes, or several such texts with
-    /// commas between them; the first that the type accepts counts.
+    /// A shell eats quotes, so a value may be TOML, or text without quotes, or several such texts
+    /// with commas between them; the first that the type accepts counts.
     fn set_value(
         &mut self,
         section: &str,
@@ -269,8 +269,8 @@ impl Loading {
         if listed.is_ok() {
             return listed;
         }
-        // Of the three complaints, the one about the form in which it was written helps most; an item
-        // that failed shows that the setting is a list.
+        // Of the three complaints, the one about the form in which it was written helps most; an
+        // item that failed shows that the setting is a list.
         match outcome {
             Some(Err(wrong)) if toml.is_some_and(|toml| !toml.get_ref().is_str()) => Err(wrong),
             _ => match listed {

@@ -1,9 +1,9 @@
 //! `server.toml`: what an operator may decide, one file per section.
 //!
-//! A setting is declared once, in its section's file, with its documentation, type (which knows unit and
-//! bounds) and default; from that come the reader, the annotated file (`open-conference config default`)
-//! and the errors. The file is optional, except for the name of the domain. `--set` goes through the same
-//! readers. What several settings must agree on stands in `rules.rs`.
+//! A setting is declared once, in its section's file, with its documentation, type (which knows
+//! unit and bounds) and default; from that come the reader, the annotated file (`open-conference
+//! config default`) and the errors. The file is optional, except for the name of the domain.
+//! `--set` goes through the same readers. What several settings must agree on stands in `rules.rs`.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -57,7 +57,8 @@ macro_rules! sections {
         }
 
         impl Config {
-            /// The sections in the order of the file: name, documentation, whether there may be several.
+            /// The sections in the order of the file: name, documentation, whether there may be
+            /// several.
             const SECTIONS: &[(&str, &[&str], bool)] =
                 &[$((<$type as Shape>::NAME, <$type as Shape>::DOC, <$type as Shape>::MANY),)*];
 

@@ -124,8 +124,8 @@ impl Rules<'_> {
             self.fault(
                 place,
                 format!(
-                    "[c2s] allow_plaintext lets passwords pass unencrypted, but [c2s] listen has {}, \
-                     which is not a loopback address",
+                    "[c2s] allow_plaintext lets passwords pass unencrypted, but [c2s] listen has \
+                     {}, which is not a loopback address",
                     listener.0
                 ),
                 fix(listener),
@@ -155,8 +155,8 @@ impl Rules<'_> {
             self.fault(
                 place,
                 format!(
-                    "[limits] {key} is unlimited, but clients connect to {}, which is not a loopback \
-                     address",
+                    "[limits] {key} is unlimited, but clients connect to {}, which is not a \
+                     loopback address",
                     listener.0
                 ),
                 fix(listener),
@@ -167,8 +167,8 @@ impl Rules<'_> {
             self.fault(
                 place,
                 format!(
-                    "[auth] failures is unlimited, so passwords can be guessed through {}, which is \
-                     not a loopback address",
+                    "[auth] failures is unlimited, so passwords can be guessed through {}, which \
+                     is not a loopback address",
                     listener.0
                 ),
                 fix(listener),

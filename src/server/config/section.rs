@@ -1,4 +1,5 @@
-//! A section of `server.toml`: a struct whose documentation, defaults and bounds are the annotated file.
+//! A section of `server.toml`: a struct whose documentation, defaults and bounds are the annotated
+//! file.
 
 use toml::de::DeValue;
 
@@ -91,8 +92,8 @@ impl<T: Section + Head + Default> Shape for Vec<T> {
     }
 }
 
-/// Declares a section. Before each setting stands when a change of it takes effect: `live` (at SIGHUP)
-/// or `restart`. A setting without a default shows an example: `= None, eg "..."`.
+/// Declares a section. Before each setting stands when a change of it takes effect: `live` (at
+/// SIGHUP) or `restart`. A setting without a default shows an example: `= None, eg "..."`.
 macro_rules! section {
     (
         $(#[doc = $doc:literal])*

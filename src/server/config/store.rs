@@ -18,8 +18,8 @@ choice! {
 section! {
     /// What is kept on disk: contacts, messages for people who are away, and what clients store.
     Store = "store" {
-        /// What keeps it. "sled" is not power-safe: what it acknowledged may be gone after a power cut.
-        /// "memory" forgets everything when the server stops.
+        /// What keeps it. "sled" is not power-safe: what it acknowledged may be gone after a power
+        /// cut. "memory" forgets everything when the server stops.
         restart engine: Engine = Engine::Fjall;
         /// The data directory; it also holds the identity service's database, certificates that the
         /// server made itself, and the command socket.

@@ -36,8 +36,8 @@ fn default_file_loads_and_changes_nothing() {
     assert_eq!(config, set(&["domain.name=example.org"]).expect("valid"));
 }
 
-/// Every default and every example must be what its own reader accepts: the file with all marks removed
-/// still loads.
+/// Every default and every example must be what its own reader accepts: the file with all marks
+/// removed still loads.
 #[test]
 fn every_default_and_example_is_accepted_by_its_reader() {
     let lines = default_file().lines().map(|line| uncomment(line) + "\n").collect::<String>();

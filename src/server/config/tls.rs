@@ -14,8 +14,8 @@ choice! {
 }
 
 section! {
-    /// Encryption of everything that leaves the machine. Certificates are read again at SIGHUP, without
-    /// touching a session.
+    /// Encryption of everything that leaves the machine. Certificates are read again at SIGHUP,
+    /// without touching a session.
     Tls = "tls" {
         /// The oldest version of TLS that is spoken.
         live min_version: TlsVersion = TlsVersion::V12;

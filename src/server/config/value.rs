@@ -1,7 +1,8 @@
 //! Types of settings: each knows its unit, its bounds and how it is written.
 //!
-//! A value out of bounds cannot exist: the bounds are parameters of the type, and the constructors check
-//! them. [`Setting`] is the only way from TOML to a value, for the file and for `--set` alike.
+//! A value out of bounds cannot exist: the bounds are parameters of the type, and the constructors
+//! check them. [`Setting`] is the only way from TOML to a value, for the file and for `--set`
+//! alike.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -243,8 +244,8 @@ impl<const MIN: u64, const MAX: u64> Setting for Count<MIN, MAX> {
     }
 }
 
-/// At most so much in a time, written `"50/s"`, `"64 KiB/s"`, `"5/h"`, or `"unlimited"`. `BYTES` says
-/// whether it counts bytes or things.
+/// At most so much in a time, written `"50/s"`, `"64 KiB/s"`, `"5/h"`, or `"unlimited"`. `BYTES`
+/// says whether it counts bytes or things.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Rate<const BYTES: bool>(Option<(u64, u64)>);
 
