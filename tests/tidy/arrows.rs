@@ -36,7 +36,8 @@ const PURE: &[&str] = &[
     "smallvec",
     "stringprep",
     "subtle",
-    "thiserror", "time",
+    "thiserror",
+    "time",
     "zeroize",
 ];
 

@@ -83,7 +83,7 @@ pub fn features(tree: &Tree) -> Vec<Finding> {
                 || ALLOWED.iter().any(|(a, b, _)| *a == me && *b == name);
             if other && !allowed {
                 let what = format!(
-            ("xeps/csi/mod.rs", "use crate::disco::F;\n#[cfg(test)]\nmod t { use crate::sm; }"),
+                    "feature {me} uses feature {name}: let them meet in a list of xeps/, move the \
                      word to core, or give the pair a reason in ALLOWED of tests/tidy/layers.rs"
                 );
                 found.push(Finding::new(&file.path, line, "R3", what));
