@@ -1,4 +1,11 @@
 //! The server: sockets, tasks and time around the machines of `oc-core` and `oc-xeps`.
 
+pub mod admission;
+pub mod c2s;
 pub mod config;
+pub mod edge;
+pub mod house;
+pub mod metrics;
+pub mod shard;
+pub mod switchboard;
 pub mod tls;

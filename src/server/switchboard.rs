@@ -4,9 +4,9 @@
 //! their own: an edge lets each session have [`crate::edge::IN_FLIGHT`] stanzas under way and stops
 //! reading its socket beyond that, and what a shard sends to an edge is bounded by each session's outbox.
 
+use oc_core::BareJid;
 use oc_core::session::{EdgeId, ToEdge, ToShard};
 use oc_core::shard::{owner_of, shard_of};
-use oc_core::BareJid;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 /// Sends to every edge and every shard thread of this process.

@@ -11,7 +11,7 @@ use oc_core::session::ToShard;
 use oc_core::stream::{Stream, StreamAnswer, StreamEffect, StreamInput};
 use oc_core::xml::{Event, Reader};
 use oc_core::{BareJid, Element, StreamCondition, StreamError, Time, ns};
-use tokio_rustls::rustls::{ServerConfig, ServerConnection};
+use tokio_rustls::rustls::ServerConnection;
 
 use super::io::{Found, Io, Moving};
 use super::line::{Framing, Line, LineEvent};
@@ -20,6 +20,7 @@ use super::session::Session;
 use super::settings::Peer;
 use super::thread::{Edge, OsIds, ctx};
 use crate::admission::Ticket;
+use crate::tls::Acceptor;
 
 /// How a connection ends.
 enum Ending {
@@ -46,8 +47,8 @@ pub(super) struct Connection {
     pace: Pace,
     /// Names the authentication exchange of this connection.
     auth: AuthId,
-    /// Whether TLS begins with the first byte.
-    direct: bool,
+    /// What TLS was begun with, until it is up.
+    acceptor: Option<Acceptor>,
     header_sent: bool,
     /// Bytes that came while an answer was awaited.
     pending: Vec<u8>,
@@ -79,15 +80,16 @@ impl Connection {
         edge: Rc<Edge>,
         tcp: tokio::net::TcpStream,
         peer: Peer,
-        direct: Option<Arc<ServerConfig>>,
+        direct: bool,
         ticket: Ticket,
     ) -> io::Result<Self> {
         // Stanzas leave in one write already; waiting for more would only delay them.
         tcp.set_nodelay(true)?;
         let mut io = Io::new(tcp);
-        let is_direct = direct.is_some();
-        if let Some(config) = direct {
-            io.secure(ServerConnection::new(config).map_err(io::Error::other)?);
+        let acceptor = direct.then(|| edge.shared().tls.c2s_direct());
+        if let Some(acceptor) = &acceptor {
+            let session = ServerConnection::new(Arc::clone(&acceptor.config));
+            io.secure(session.map_err(io::Error::other)?);
         }
         let channel = AuthChannel {
             confidential: peer.plaintext,
@@ -108,7 +110,7 @@ impl Connection {
             ticket,
             pace: Pace::new(&settings, now),
             auth: AuthId(u128::from_le_bytes(OsIds.bytes())),
-            direct: is_direct,
+            acceptor,
             header_sent: false,
             pending: Vec::new(),
             heard: now,
@@ -134,7 +136,7 @@ impl Connection {
             ticket: migrant.ticket,
             pace: migrant.pace,
             auth: migrant.auth,
-            direct: false,
+            acceptor: None,
             header_sent: true,
             pending: migrant.pending,
             heard: now,
@@ -252,7 +254,7 @@ impl Connection {
     }
 
     fn starting_tls(&self) -> bool {
-        self.io.tls().is_some_and(ServerConnection::is_handshaking)
+        self.io.tls().is_some_and(|tls| tls.is_handshaking())
     }
 
     /// Ends a connection whose stream can no longer carry an error.
@@ -264,14 +266,14 @@ impl Connection {
     }
 
     fn secured(&mut self) {
-        let Some(tls) = self.io.tls() else { return };
+        let (Some(tls), Some(acceptor)) = (self.io.tls(), self.acceptor.take()) else { return };
         let mut key = [0u8; 32];
         // RFC 9266 §4.2: with TLS 1.2 only under the extended master secret, which the
         // configuration requires.
         let exporter = tls.export_keying_material(&mut key, b"EXPORTER-Channel-Binding", Some(b""));
         let bindings = ChannelBindings {
             exporter: exporter.ok().map(|key| *key),
-            end_point: (self.edge.shared().end_point)(tls.server_name()),
+            end_point: acceptor.end_point(tls.server_name()).map(<[u8]>::to_vec),
         };
         self.feed(StreamInput::Secured(bindings));
     }
@@ -419,11 +421,12 @@ impl Connection {
     fn start_tls(&mut self) {
         // `<proceed/>` must be out before the first TLS record; it is short, so it fits the socket.
         let proceeded = self.io.write(&mut self.line.out().borrow_mut());
-        let config = Arc::clone(&self.edge.shared().tls.load().starttls);
-        match (proceeded, ServerConnection::new(config)) {
+        let acceptor = self.edge.shared().tls.c2s();
+        match (proceeded, ServerConnection::new(Arc::clone(&acceptor.config))) {
             (Ok(true), Ok(session)) => self.io.secure(session),
             _ => self.ending = Some(Ending::Broken),
         }
+        self.acceptor = Some(acceptor);
         self.restart();
     }
 

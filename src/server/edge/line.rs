@@ -88,7 +88,7 @@ impl Line {
         match self.framing {
             Framing::Stream => el.write(&mut out, oc_core::ns::CLIENT),
             Framing::Messages => {
-                out.extend_from_slice(&oc_core::stream::websocket::document(el));
+                out.extend_from_slice(&document(el));
                 self.ends.borrow_mut().push_back(out.len());
             }
         }
@@ -100,7 +100,7 @@ impl Line {
         match self.framing {
             Framing::Stream => out.extend_from_slice(bytes),
             Framing::Messages => {
-                oc_core::stream::websocket::declare(bytes, &mut out);
+                declare(bytes, &mut out);
                 self.ends.borrow_mut().push_back(out.len());
             }
         }
@@ -140,4 +140,12 @@ impl Line {
     pub(super) fn set_due(&self, due: Time) {
         self.due.set(due);
     }
+}
+
+fn document(el: &Element) -> Vec<u8> {
+    el.to_document()
+}
+
+fn declare(bytes: &[u8], out: &mut Vec<u8>) {
+    out.extend_from_slice(bytes);
 }

@@ -11,12 +11,13 @@
 mod connection;
 mod io;
 mod line;
+mod pace;
 mod session;
 mod settings;
 mod thread;
 mod wheel;
 
-pub use settings::{Domains, EdgeSettings, Shared, TlsSide};
+pub use settings::{Domains, EdgeSettings, Peer, Shared};
 pub use thread::{Arrival, Edge, Summary};
 
 /// Stanzas of one session that may be on their way through the shards; its socket is not read beyond.

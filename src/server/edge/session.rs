@@ -5,7 +5,6 @@ use std::rc::Rc;
 use oc_core::limits::OUTBOX_BYTES;
 use oc_core::session::{Receipt, SessionId};
 use oc_core::{Element, FullJid, Stanza, StreamCondition, StreamError, Time};
-use oc_xeps::csi::Csi;
 use oc_xeps::sm;
 
 use super::line::{Line, LineEvent};
@@ -19,8 +18,6 @@ pub(super) struct Session {
     pub(super) line: Option<Rc<Line>>,
     /// Stream management, if it was enabled.
     pub(super) sm: Option<sm::Session>,
-    /// Client state (XEP-0352).
-    pub(super) csi: Csi,
     /// Stanzas that came before the client could know of its resource.
     early: Option<Vec<Stanza>>,
     /// Stanzas from the client, counted whether or not stream management is on.
@@ -40,7 +37,6 @@ impl Session {
             jid: None,
             line: Some(line),
             sm: None,
-            csi: Csi::default(),
             early: Some(Vec::new()),
             received: 0,
             in_flight: 0,
@@ -88,16 +84,7 @@ impl Session {
             early.push(stanza);
             return;
         }
-        for stanza in self.csi.outgoing(stanza, now) {
-            self.send(&stanza, now);
-        }
-    }
-
-    /// Writes what client state indication had held back.
-    pub(super) fn release(&mut self, held: Vec<Stanza>, now: Time) {
-        for stanza in held {
-            self.send(&stanza, now);
-        }
+        self.send(&stanza, now);
     }
 
     fn send(&mut self, stanza: &Stanza, now: Time) {
@@ -145,7 +132,6 @@ impl Session {
     pub(super) fn undelivered(&mut self, domain: &str) -> Vec<Stanza> {
         let mut all: Vec<Stanza> =
             self.sm.take().map(|sm| sm.outbound.into_undelivered(domain)).unwrap_or_default();
-        all.extend(self.csi.take());
         all.extend(self.early.take().unwrap_or_default());
         all
     }

@@ -9,11 +9,11 @@ use oc_core::auth::AuthChannel;
 use oc_core::limits::StreamLimits;
 use oc_core::stream::{Hosts, Offer, StreamFeature};
 use oc_ocms::IdentityProvider;
-use tokio_rustls::rustls;
 
 use crate::admission::Admission;
 use crate::metrics::Metrics;
 use crate::switchboard::Switchboard;
+use crate::tls::Tls;
 
 /// What may change while connections live.
 #[derive(Clone, Debug)]
@@ -36,18 +36,6 @@ pub struct EdgeSettings {
     pub burst: Duration,
 }
 
-/// How a connection is secured.
-#[derive(Clone)]
-pub struct TlsSide {
-    /// For STARTTLS.
-    pub starttls: Arc<rustls::ServerConfig>,
-    /// For TLS from the first byte (XEP-0368).
-    pub direct: Arc<rustls::ServerConfig>,
-}
-
-/// `tls-server-end-point` data for the certificate that is served to a name (RFC 5929 §4).
-pub type EndPoint = dyn Fn(Option<&str>) -> Option<Vec<u8>> + Send + Sync;
-
 /// Which domains are served, and what each offers beside authentication.
 pub struct Domains {
     /// The offers by domain, without mechanisms.
@@ -58,10 +46,8 @@ pub struct Domains {
 pub struct Shared {
     /// Settings; replaced as a whole.
     pub settings: ArcSwap<EdgeSettings>,
-    /// Certificates; replaced as a whole.
-    pub tls: ArcSwap<TlsSide>,
-    /// Channel-binding data of certificates.
-    pub end_point: Box<EndPoint>,
+    /// Certificates and TLS settings.
+    pub tls: Arc<Tls>,
     /// Domains; replaced as a whole.
     pub domains: ArcSwap<Domains>,
     /// Who knows accounts.

@@ -10,7 +10,6 @@ use oc_core::session::{EdgeId, SessionId, ToEdge, ToShard};
 use oc_core::stream::StreamAnswer;
 use oc_core::{Ctx, Ids, StreamCondition, StreamError, Time};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
-use tokio_rustls::rustls::ServerConfig;
 
 use super::connection::{Connection, Migrant};
 use super::line::{Line, LineEvent};
@@ -33,7 +32,7 @@ pub enum Arrival {
         /// Where it comes from.
         peer: Peer,
         /// TLS from the first byte.
-        direct: Option<Arc<ServerConfig>>,
+        direct: bool,
         /// Its place among the connections.
         ticket: Ticket,
     },
@@ -356,7 +355,10 @@ impl Edge {
         &self.shared
     }
 
-    #[allow(clippy::unused_self, reason = "the clock is the edge's, and a test edge may have its own")]
+    #[allow(
+        clippy::unused_self,
+        reason = "the clock is the edge's, and a test edge may have its own"
+    )]
     pub(super) fn now(&self) -> Time {
         let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         Time(u64::try_from(since.as_millis()).unwrap_or(u64::MAX))

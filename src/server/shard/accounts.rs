@@ -97,8 +97,10 @@ impl Accounts {
         let attaches =
             slot.behind.iter().any(|b| matches!(b, Behind::Mail(ToShard::Attach { .. })));
         let outcome = match (exists, saved) {
-            (Ok(true), Ok(saved)) => Account::load(owner.clone(), &saved, desk.shared.account_features)
-                .map_err(|error| error.to_string()),
+            (Ok(true), Ok(saved)) => {
+                Account::load(owner.clone(), &saved, desk.shared.account_features)
+                    .map_err(|error| error.to_string())
+            }
             // The identity service vouched for a name that it does not keep: SASL ANONYMOUS.
             (Ok(false), Ok(_)) if attaches => {
                 slot.ephemeral = true;

@@ -35,41 +35,26 @@ impl Connection {
         match Nonza::read(el) {
             Some(Ok(Nonza::Enable(enable))) if session.sm.is_none() => {
                 let max = self.edge.shared().settings.load().resume;
-                let (sm, enabled) = sm::Session::enable(
-                    enable,
-                    session.id,
-                    max,
-                    &mut ctx(&self.edge, &mut OsIds),
-                );
+                let (sm, enabled) =
+                    sm::Session::enable(enable, session.id, max, &mut ctx(&self.edge, &mut OsIds));
                 session.sm = Some(sm);
                 Some(enabled)
             }
             Some(Ok(_)) => Some(sm::unexpected()),
             Some(Err(sm::Misuse::Failed(failed))) => Some(failed),
             Some(Err(sm::Misuse::Stream(_))) => None,
-            None => {
-                session.csi.take_state(el);
-                None
-            }
+            None => None,
         }
     }
 
     /// An element that is not a stanza, from a client with a resource.
     pub(super) fn nonza(&mut self, el: &Element) {
         let Some(session) = self.session.clone() else { return };
-        let now = self.edge.now();
         let Some(nonza) = Nonza::read(el) else {
-            let mut session = session.borrow_mut();
-            match session.csi.take_state(el) {
-                Some(held) => session.release(held, now),
-                None => {
-                    drop(session);
-                    self.feed(StreamInput::End(oc_core::StreamError::new(
-                        oc_core::StreamCondition::UnsupportedStanzaType,
-                        "RFC 6120 §4.9.3.24",
-                    )));
-                }
-            }
+            self.feed(StreamInput::End(oc_core::StreamError::new(
+                oc_core::StreamCondition::UnsupportedStanzaType,
+                "RFC 6120 §4.9.3.24",
+            )));
             return;
         };
         let outcome = match nonza {
@@ -215,4 +200,3 @@ async fn take_over(
         None => unknown(),
     }
 }
-
