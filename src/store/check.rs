@@ -22,10 +22,13 @@ pub(crate) fn check(engine: &dyn Engine, totals: &Totals) -> Check {
         reading.record(key, stored);
         true
     });
+    if let Err(error) = scanned {
+        // What was not read is not missing.
+        return Check { aborted: Some(error.to_string()), ..reading.found };
+    }
     reading.end_run();
     let Reading { mut found, rows, sum, .. } = reading;
-    found.aborted = scanned.err().map(|error| error.to_string());
-    if found.aborted.is_none() && (rows, sum) != (totals.rows, totals.sum) {
+    if (rows, sum) != (totals.rows, totals.sum) {
         found.rows_off = rows.abs_diff(totals.rows).max(1);
     }
     found

@@ -25,6 +25,8 @@ mod store;
 mod conformance;
 #[cfg(test)]
 mod testing;
+#[cfg(test)]
+mod trials;
 
 pub use error::StoreError;
 pub use settings::{

@@ -119,18 +119,18 @@ fn warn(report: &mut OpenReport, settings: &Settings, found: Found) {
 }
 
 fn note_check(report: &mut OpenReport, check: Check, settings: &Settings) {
-    if !check.is_clean() {
+    let found = match &check.aborted {
+        _ if check.is_clean() => String::new(),
+        Some(error) => format!("after {} records it could not be read on ({error})", check.read),
+        None => format!(
+            "{} records cannot be read, {} are missing, {} rows are not the ones last written",
+            check.unreadable, check.missing, check.rows_off
+        ),
+    };
+    if !found.is_empty() {
+        let path = settings.path.display();
         report.warnings.push(format!(
-            "{} is damaged: {} records cannot be read, {} are missing, {} rows are not the ones \
-             last written{}; restore the newest backup if they matter",
-            settings.path.display(),
-            check.unreadable,
-            check.missing,
-            check.rows_off,
-            check
-                .aborted
-                .as_ref()
-                .map_or(String::new(), |e| format!(", and the check ended early ({e})")),
+            "{path} is damaged: {found}; restore the newest backup if what is lost matters"
         ));
     }
     report.check = Some(check);

@@ -1,0 +1,39 @@
+//! `kill -9` at any moment: what was acknowledged is there, with the right content.
+
+use std::time::Duration;
+
+use super::writer::{Acknowledged, kill_when, verify};
+use super::{Dice, long, start};
+use crate::{EngineKind, Settings, Store};
+
+#[test]
+fn fjall_keeps_what_was_acknowledged_before_a_kill() {
+    kill_again_and_again(EngineKind::Fjall);
+}
+
+#[cfg(feature = "store-sled")]
+#[test]
+fn sled_keeps_what_was_acknowledged_before_a_kill() {
+    kill_again_and_again(EngineKind::Sled);
+}
+
+/// Each round goes on with the directory of the last, so recovery is recovered from, too.
+fn kill_again_and_again(kind: EngineKind) {
+    let folder = tempfile::tempdir().expect("a directory");
+    let path = folder.path().join("store");
+    let mut acknowledged = Acknowledged::new();
+    let mut dice = Dice(1);
+    let rounds = if long() { 30 } else { 6 };
+    let mut total = 0;
+    for round in 0..rounds {
+        let child = start("write", kind, &path, "").spawn().expect("a writer starts");
+        let moment = Duration::from_millis(5 + dice.below(300));
+        total += kill_when(child, &mut acknowledged, |_, since_first| since_first >= moment);
+        let (store, report) = Store::open(&Settings::at(kind, &path)).expect("the store opens");
+        assert!(report.is_clean(), "round {round}: {report:?}");
+        let verified = verify(&store, &acknowledged).expect("everything can be read");
+        assert_eq!(verified, Ok(()), "round {round}");
+        store.close();
+    }
+    println!("{}: {rounds} kills, {total} batches acknowledged, none lost", kind.name());
+}
