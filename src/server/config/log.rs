@@ -22,9 +22,9 @@ choice! {
 pub struct LogLevel(String);
 
 impl LogLevel {
-    /// As tracing's filter; valid because it was parsed when the setting was read.
-    pub fn filter(&self) -> EnvFilter {
-        EnvFilter::builder().parse_lossy(&self.0)
+    /// As it was written.
+    pub fn text(&self) -> &str {
+        &self.0
     }
 }
 

@@ -99,7 +99,7 @@ impl House {
             Arc::new(Embedded::open(&ocms_settings(&config)).await?);
         let count = std::thread::available_parallelism().map_or(1, usize::from);
         let (switchboard, ends) = Switchboard::new(count);
-        let metrics = Arc::new(Metrics::default());
+        let metrics = Arc::new(Metrics::new());
         let admission = Admission::new(translate::places(&config));
         let edge_shared = Arc::new(edge::Shared {
             settings: ArcSwap::from_pointee(translate::edge_settings(&config)),
