@@ -11,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::admission::Admission;
 use crate::edge::{Arrival, Peer};
+use crate::metrics::Metrics;
 
 /// How a listener treats its connections.
 #[derive(Clone, Copy, Debug)]
@@ -29,6 +30,8 @@ pub struct Acceptor {
     pub edges: Vec<UnboundedSender<Arrival>>,
     /// Whose turn it is.
     pub turn: Arc<AtomicUsize>,
+    /// Counters.
+    pub metrics: Arc<Metrics>,
     /// Ends the listener.
     pub stop: CancellationToken,
 }
@@ -58,10 +61,12 @@ impl Acceptor {
             Err(setting) => {
                 // The peer gets no stream error: writing one to a flood is what the flood wants.
                 tracing::debug!(setting, "connection refused");
+                self.metrics.refused.inc();
                 return;
             }
         };
         let Ok(tcp) = tcp.into_std() else { return };
+        self.metrics.accepted.inc();
         let edge = self.turn.fetch_add(1, Ordering::Relaxed) % self.edges.len();
         let peer = Peer { address, plaintext: kind.plaintext };
         let _ = self.edges[edge].send(Arrival::Tcp { tcp, peer, direct: kind.direct, ticket });

@@ -160,8 +160,7 @@ impl Connection {
             if let Some(session) = &self.session {
                 session.borrow_mut().ask(self.edge.now());
             }
-            let written = self.io.write(&mut self.line.out().borrow_mut());
-            match written {
+            match self.write() {
                 Ok(true) if self.ending.is_some() => break,
                 Ok(_) => {}
                 Err(_) => {
@@ -181,6 +180,15 @@ impl Connection {
             }
         }
         self.finish().await;
+    }
+
+    /// Writes what the turn has produced; true when all of it has left.
+    fn write(&mut self) -> io::Result<bool> {
+        let mut out = self.line.out().borrow_mut();
+        let before = out.len();
+        let written = self.io.write(&mut out);
+        self.edge.shared().metrics.bytes_out.inc_by((before - out.len()) as u64);
+        written
     }
 
     /// Whether the socket is to be read now.
@@ -211,7 +219,15 @@ impl Connection {
                 }
                 Ok(Found::Secured) => self.secured(),
                 Ok(Found::Nothing) => break,
-                Ok(Found::Closed) | Err(_) => {
+                Ok(Found::Closed) => {
+                    self.ending.get_or_insert(Ending::Broken);
+                    return;
+                }
+                Err(error) => {
+                    if self.starting_tls() {
+                        tracing::debug!(%error, "TLS handshake failed");
+                        self.edge.shared().metrics.tls_failures.inc();
+                    }
                     self.ending.get_or_insert(Ending::Broken);
                     return;
                 }

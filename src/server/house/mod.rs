@@ -25,7 +25,7 @@ use crate::config::Config;
 use crate::edge::{self, Arrival, Edge, Summary};
 use crate::metrics::Metrics;
 use crate::shard::{self, ShardShared};
-use crate::switchboard::Switchboard;
+use crate::switchboard::{Ends, Switchboard};
 use crate::tls::Tls;
 use crate::{c2s, config};
 
@@ -80,7 +80,6 @@ pub struct House {
     admission: Arc<Admission>,
     metrics: Arc<Metrics>,
     stop: CancellationToken,
-    threads: Vec<std::thread::JoinHandle<()>>,
 }
 
 impl House {
@@ -121,28 +120,7 @@ impl House {
             started: now(),
             metrics: Arc::clone(&metrics),
         });
-        let (edges, arrivals): (Vec<_>, Vec<_>) = (0..count).map(|_| unbounded_channel()).unzip();
-        let mut threads = Vec::new();
-        let queues = ends.edges.into_iter().zip(ends.shards).zip(arrivals);
-        for (n, ((mail, shard_mail), arrivals)) in queues.enumerate() {
-            let id = EdgeId(u16::try_from(n).unwrap_or(u16::MAX));
-            let (edge_shared, shard_shared) = (Arc::clone(&edge_shared), Arc::clone(&shard_shared));
-            let neighbours = edges.clone();
-            let main = tokio::runtime::Handle::current();
-            let thread = std::thread::Builder::new().name(format!("core-{n}")).spawn(move || {
-                let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-                let runtime = match runtime {
-                    Ok(runtime) => runtime,
-                    Err(error) => return tracing::error!(%error, "a core thread cannot start"),
-                };
-                drop(main);
-                let local = tokio::task::LocalSet::new();
-                local.spawn_local(shard::run(shard_shared, shard_mail));
-                let edge = Edge::new(id, edge_shared, neighbours);
-                runtime.block_on(local.run_until(edge.run(mail, arrivals)));
-            });
-            threads.push(thread.map_err(StartError::Thread)?);
-        }
+        let edges = start_threads(ends, &edge_shared, &shard_shared)?;
         let stop = CancellationToken::new();
         let this = Self {
             config: Arc::new(ArcSwap::from_pointee(config)),
@@ -155,7 +133,6 @@ impl House {
             admission,
             metrics,
             stop,
-            threads,
         };
         this.listen().await?;
         Ok(this)
@@ -176,6 +153,7 @@ impl House {
                 admission: Arc::clone(&self.admission),
                 edges: self.edges.clone(),
                 turn: Arc::clone(&turn),
+                metrics: Arc::clone(&self.metrics),
                 stop: self.stop.clone(),
             };
             tokio::spawn(acceptor.run(listener, c2s::Kind { direct, plaintext }));
@@ -270,6 +248,36 @@ impl House {
         let closed = tokio::task::spawn_blocking(move || store.close());
         let _ = tokio::time::timeout(Duration::from_secs(10), closed).await;
     }
+}
+
+/// One thread per pair of queues: an edge and its part of the shards.
+fn start_threads(
+    ends: Ends,
+    edge_shared: &Arc<edge::Shared>,
+    shard_shared: &Arc<ShardShared>,
+) -> Result<Vec<UnboundedSender<Arrival>>, StartError> {
+    let (edges, arrivals): (Vec<_>, Vec<_>) =
+        ends.edges.iter().map(|_| unbounded_channel()).unzip();
+    let queues = ends.edges.into_iter().zip(ends.shards).zip(arrivals);
+    for (n, ((mail, shard_mail), arrivals)) in queues.enumerate() {
+        let id = EdgeId(u16::try_from(n).unwrap_or(u16::MAX));
+        let (edge_shared, shard_shared) = (Arc::clone(edge_shared), Arc::clone(shard_shared));
+        let neighbours = edges.clone();
+        let serve = move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+            let runtime = match runtime {
+                Ok(runtime) => runtime,
+                Err(error) => return tracing::error!(%error, "a core thread cannot start"),
+            };
+            let local = tokio::task::LocalSet::new();
+            local.spawn_local(shard::run(shard_shared, shard_mail));
+            let edge = Edge::new(id, edge_shared, neighbours);
+            runtime.block_on(local.run_until(edge.run(mail, arrivals)));
+        };
+        let thread = std::thread::Builder::new().name(format!("core-{n}"));
+        thread.spawn(serve).map_err(StartError::Thread)?;
+    }
+    Ok(edges)
 }
 
 async fn open_store(config: &Config) -> Result<Store, StartError> {

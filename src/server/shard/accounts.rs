@@ -216,11 +216,16 @@ impl Accounts {
         slot.parked = slot.account.take();
         let (shared, later, owner) = (Arc::clone(&desk.shared), desk.later.clone(), owner.clone());
         tokio::task::spawn_local(async move {
-            let shard = shard_of(owner_of(&owner));
+            let (shard, count) = (shard_of(owner_of(&owner)), records.len());
+            let begun = std::time::Instant::now();
             let outcome = match shared.store.claim(shard).await {
                 Ok(epoch) => shared.store.commit(shard, epoch, records).await.map(drop),
                 Err(error) => Err(error),
             };
+            match outcome {
+                Ok(()) => shared.metrics.commit(count, begun.elapsed()),
+                Err(_) => shared.metrics.commit_failed(),
+            }
             let _ = later.send(Later::Committed { owner, outcome, effects });
         });
     }

@@ -126,6 +126,7 @@ impl Connection {
     /// The session is this connection's now.
     pub(super) fn resumed(&mut self) {
         self.stream.settle();
+        self.edge.shared().metrics.resumed.inc();
         let now = self.edge.now();
         if let Some(session) = self.edge.session_of(&self.line) {
             let again = std::mem::take(&mut session.borrow_mut().again);
