@@ -147,7 +147,7 @@ impl Account {
 
     /// An IQ without a type known to RFC 6120 §8.2.3 is neither request nor answer, so
     /// [`Stanza::error`] would be silent about it.
-    fn refuse_malformed(&self, stanza: &Stanza, reject: &Reject, out: &mut Effects) {
+    pub(super) fn refuse_malformed(&self, stanza: &Stanza, reject: &Reject, out: &mut Effects) {
         if stanza.kind() != Kind::Iq || stanza.is_request() {
             return self.refuse(stanza, reject, out);
         }

@@ -12,8 +12,9 @@
 //!   exists at the identity service; otherwise [`no_such_account`] answers. Inputs of one account come one
 //!   after the other.
 //! - Effects of one call are carried out in order, and a [`AccountEffect::Store`] is durable before any
-//!   effect behind it is carried out; a shell that commits a whole batch first keeps this too. When the
-//!   commit fails, no effect behind it is carried out and the account is loaded anew.
+//!   effect behind it is carried out; the records of one call become durable together or not at all. A
+//!   shell that commits a whole batch first keeps both. When the commit fails, no effect behind it is
+//!   carried out and the account is loaded anew.
 //! - Each stanza with a receipt leads to exactly one [`AccountEffect::Handled`] with it, or to one
 //!   [`AccountEffect::Route`] that carries it on.
 //! - [`AccountEffect::Look`] is answered by [`AccountInput::Found`] with the same [`Look`], also when the
@@ -285,7 +286,7 @@ impl Account {
             None::<()>
         });
         if let Some(reject) = deliver::malformed(&stanza) {
-            self.refuse(&stanza, &reject, out);
+            self.refuse_malformed(&stanza, &reject, out);
             return receipt;
         }
         if stanza.kind() == Kind::Presence {
