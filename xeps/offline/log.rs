@@ -1,4 +1,5 @@
-//! The account's log of kept messages: how much is in it, and which entries are on their way to a client.
+//! The account's log of kept messages: how much is in it, and which entries are on their way to a
+//! client.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -14,8 +15,8 @@ pub(super) const LOG: Log = Log("offline");
 const FACTS: Table = Table("offline");
 const KEPT: &[u8] = b"kept";
 
-/// How long after a delivery a stanza of its client proves that it arrived: longer than any stanza can
-/// have been under way.
+/// How long after a delivery a stanza of its client proves that it arrived: longer than any stanza
+/// can have been under way.
 const SETTLED: Duration = Duration::from_secs(30);
 
 /// What the feature knows of one account's log.
@@ -65,7 +66,8 @@ impl Kept {
         [Record::Append { owner: owner.clone(), log: LOG, at, label, value }, self.facts(owner)]
     }
 
-    /// Begins to read for a session; says from where, if there is something to read and nobody does yet.
+    /// Begins to read for a session; says from where, if there is something to read and nobody
+    /// does yet.
     pub(super) fn begin(&mut self, session: SessionId) -> Option<Seq> {
         if self.reading.is_some() || self.count <= self.sent.len() {
             return None;
@@ -89,8 +91,9 @@ impl Kept {
         self.sent.push_back(Sent { seq, bytes, print, session, at, settled: false });
     }
 
-    /// A session has ended. What it never acknowledged stays in the log, if that keeps the order: its
-    /// entries are the last that were sent. Otherwise the account handles those messages again.
+    /// A session has ended. What it never acknowledged stays in the log, if that keeps the order:
+    /// its entries are the last that were sent. Otherwise the account handles those messages
+    /// again.
     pub(super) fn take_back(&mut self, session: SessionId, undelivered: &mut Vec<Stanza>) {
         let lost: Vec<u64> = undelivered.iter().map(fingerprint).collect();
         let is_lost = |sent: &Sent| sent.session == session && lost.contains(&sent.print);

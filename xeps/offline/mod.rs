@@ -1,10 +1,11 @@
 //! XEP-0160: Best Practices for Handling Offline Messages.
 //!
-//! A message that no resource can take is kept in a log of the account and delivered, in order and with
-//! the moment of its arrival, to the next resource that becomes available with a priority that is not
-//! negative. An entry leaves the log only when its client has it for all we can know: when the session
-//! ended and the message was not among the unacknowledged ones, or when a stanza came from the client a
-//! while after the delivery. So a crash repeats a message rather than losing one.
+//! A message that no resource can take is kept in a log of the account and delivered, in order and
+//! with the moment of its arrival, to the next resource that becomes available with a priority
+//! that is not negative. An entry leaves the log only when its client has it for all we can know:
+//! when the session ended and the message was not among the unacknowledged ones, or when a stanza
+//! came from the client a while after the delivery. So a crash repeats a message rather than
+//! losing one.
 //!
 //! Left out: XEP-0013 (flexible retrieval).
 

@@ -212,7 +212,8 @@ fn rfc6121_3_1_3_long_request_keeps_the_question() {
     let mut desk = Desk::new(JULIET);
     let long = "x".repeat(crate::limits::PENDING_SUBSCRIPTION_BYTES);
     desk.routed(&format!(
-        "<presence from='romeo@example.net' to='{JULIET}' type='subscribe'><status>{long}</status></presence>"
+        "<presence from='romeo@example.net' to='{JULIET}' type='subscribe'>\
+         <status>{long}</status></presence>"
     ));
     desk.reload();
     desk.bind(1, "balcony");

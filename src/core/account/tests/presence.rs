@@ -24,7 +24,8 @@ fn juliet() -> Desk {
 fn rfc6121_4_2_2_initial_presence() {
     let mut desk = juliet();
     desk.bind(1, "balcony");
-    let text = "<presence id='p1'><show>away</show><c xmlns='http://jabber.org/protocol/caps'/></presence>";
+    let text = "<presence id='p1'><show>away</show>\
+        <c xmlns='http://jabber.org/protocol/caps'/></presence>";
     let effects = desk.client(1, text);
     assert_eq!(
         brief(&effects),
@@ -231,8 +232,8 @@ fn rfc6121_4_3_2_probe_of_a_subscriber() {
     }
 }
 
-/// Presence must not leak: whoever may not see gets the same answer whether Juliet is there, away, or
-/// does not exist.
+/// Presence must not leak: whoever may not see gets the same answer whether Juliet is there, away,
+/// or does not exist.
 #[test]
 fn rfc6121_4_3_2_probe_of_a_stranger_learns_nothing() {
     for from in
@@ -246,7 +247,11 @@ fn rfc6121_4_3_2_probe_of_a_stranger_learns_nothing() {
             let expected = no_such_account(&stanza(&probe)).unwrap();
             for desk in [&mut away, &mut here] {
                 let effects = desk.routed(&probe);
-                assert_eq!(routed_stanzas(&effects), [expected.clone()], "{from} {to}");
+                assert_eq!(
+                    routed_stanzas(&effects),
+                    std::slice::from_ref(&expected),
+                    "{from} {to}"
+                );
                 assert_eq!(effects.len(), 1);
             }
             assert_eq!(expected.type_(), Some("unsubscribed"));

@@ -253,8 +253,8 @@ fn rfc6121_2_6_3_versions() {
     }
 }
 
-/// RFC 6121 §2.6.3: the version in each push is new, and larger than all before; also when the clock
-/// goes back, after a removal and after a restart.
+/// RFC 6121 §2.6.3: the version in each push is new, and larger than all before; also when the
+/// clock goes back, after a removal and after a restart.
 #[test]
 fn rfc6121_2_6_3_versions_grow_strictly() {
     let mut desk = juliet();

@@ -70,7 +70,8 @@ fn rfc6120_7_7_2_2_newcomer_takes_over() {
     assert!(matches!(&tail[0], AccountEffect::Close { session, error }
             if *session == id(1) && error.condition == StreamCondition::Conflict));
     assert!(matches!(&tail[1], AccountEffect::Attached { session, .. } if *session == id(2)));
-    // What the old session still says: presence and IQs are void, a message was written by a person.
+    // What the old session still says: presence and IQs are void, a message was written by a
+    // person.
     assert_eq!(desk.client(1, "<presence/>"), []);
     let late = stanza("<message to='a@b.c' from='juliet@example.com/balcony'/>");
     let effects =
@@ -118,7 +119,8 @@ fn undelivered_stanzas_are_handled_again() {
     assert_eq!(refused(&desk.detach(1, &[get])), error);
     for nothing in [
         "<iq from='a@b.c/d' to='juliet@example.com/balcony' type='result' id='1'/>",
-        "<iq from='juliet@example.com' to='juliet@example.com/balcony' type='set' id='1'><q xmlns='x'/></iq>",
+        "<iq from='juliet@example.com' to='juliet@example.com/balcony' type='set' id='1'>\
+         <q xmlns='x'/></iq>",
         "<presence from='a@b.c/d' to='juliet@example.com'/>",
         "<presence from='a@b.c' to='juliet@example.com' type='subscribe'/>",
     ] {
@@ -329,7 +331,8 @@ fn features_guard_requests_to_resources() {
     desk.bind(2, "garden");
     let ask = |from: &str, name: &str| {
         format!(
-            "<iq from='{from}' to='{JULIET}/balcony' type='get' id='1'><{name} xmlns='{TESTED}'/></iq>"
+            "<iq from='{from}' to='{JULIET}/balcony' type='get' id='1'>\
+             <{name} xmlns='{TESTED}'/></iq>"
         )
     };
     let forbidden = Some((Condition::Forbidden, ErrorType::Auth));
