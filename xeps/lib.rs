@@ -3,6 +3,7 @@
 //! Everything here is pure, as in `oc-core`. A folder is named by the field's own term; its head is a
 //! `static XEP`, from which service discovery, the table in `README.md` and the reference check come.
 
+pub mod account;
 pub mod bind2;
 pub mod caps;
 pub mod channel_binding;
@@ -14,6 +15,7 @@ pub mod fast;
 pub mod host;
 pub mod last_activity;
 pub mod limits;
+pub mod offline;
 pub mod ping;
 pub mod sasl2;
 pub mod sm;
@@ -39,6 +41,7 @@ pub fn all() -> Vec<&'static Xep> {
         &fast::XEP,
         &last_activity::XEP,
         &limits::XEP,
+        &offline::XEP,
         &ping::XEP,
         &sasl2::XEP,
         &sasl2::XEP_UPGRADE,

@@ -1,7 +1,8 @@
 //! Which messages went to several resources at once, so that one lost copy is not delivered twice.
 //!
-//! A message for the bare JID goes to every resource that takes messages. When one of their sessions ends
-//! with the message unacknowledged, the others have it; only the last copy must be handled again.
+//! A message for the bare JID goes to every resource that takes messages. When one of their
+//! sessions ends with the message unacknowledged, the others have it; only the last copy must be
+//! handled again.
 
 use std::collections::{HashMap, VecDeque};
 use std::hash::{DefaultHasher, Hash, Hasher};

@@ -68,10 +68,11 @@ pub(super) const fn fate(message: MessageType, at: At, takers: bool) -> Fate {
     match (message, at, takers) {
         // RFC 6121 §8.5.3.1
         (_, At::Resource(session), _) => Fate::Resource(session),
-        // RFC 6121 §8.5.2.1.1, §8.5.2.2.1, §8.5.3.2.1: errors are never answered, and kept for nobody.
+        // RFC 6121 §8.5.2.1.1, §8.5.2.2.1, §8.5.3.2.1: errors are never answered, and kept for
+        // nobody.
         (M::Error, At::Account | At::Gone, _) => Fate::Ignore,
-        // RFC 6121 §8.5.2.1.1, §8.5.2.2.1; for a resource that is gone, RFC 6121 §8.5.3.2.1 (b): a room
-        // learns from the error that its occupant is a ghost.
+        // RFC 6121 §8.5.2.1.1, §8.5.2.2.1; for a resource that is gone, RFC 6121 §8.5.3.2.1 (b): a
+        // room learns from the error that its occupant is a ghost.
         (M::Groupchat, At::Account | At::Gone, _) => Fate::Refuse,
         // RFC 6121 §8.5.2.1.1: all resources that are not negative.
         (M::Headline, At::Account, true) => Fate::Takers,
@@ -147,7 +148,7 @@ impl Account {
 
     /// An IQ without a type known to RFC 6120 §8.2.3 is neither request nor answer, so
     /// [`Stanza::error`] would be silent about it.
-    fn refuse_malformed(&self, stanza: &Stanza, reject: &Reject, out: &mut Effects) {
+    pub(super) fn refuse_malformed(&self, stanza: &Stanza, reject: &Reject, out: &mut Effects) {
         if stanza.kind() != Kind::Iq || stanza.is_request() {
             return self.refuse(stanza, reject, out);
         }
@@ -207,8 +208,8 @@ impl Account {
         match stanza.kind() {
             Kind::Message if !self.copies.lost(&stanza) => {}
             Kind::Message => {
-                // A message to a full JID follows the rules of a resource that is gone, but a `normal`
-                // one was accepted already and may not be refused now.
+                // A message to a full JID follows the rules of a resource that is gone, but a
+                // `normal` one was accepted already and may not be refused now.
                 if MessageType::of(&stanza) == MessageType::Normal {
                     stanza.set_to(Some(self.jid.clone().into()));
                 }

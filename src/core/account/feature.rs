@@ -1,7 +1,8 @@
 //! The plug point for extensions that belong to an account: they see all of its resources.
 //!
-//! A feature is a value without state of its own; what it remembers of one account lives in a [`Slot`]
-//! that only it can read. The order of the list in `xeps/account.rs` is the order of the calls.
+//! A feature is a value without state of its own; what it remembers of one account lives in a
+//! [`Slot`] that only it can read. The order of the list in `xeps/account.rs` is the order of the
+//! calls.
 
 use std::any::Any;
 
@@ -27,13 +28,15 @@ pub trait AccountFeature: Sync {
         Ok(Slot::none())
     }
 
-    /// An IQ `get` or `set` for the account's bare JID, from anybody (RFC 6121 §8.5.2.1.3): whoever may
-    /// not ask must be refused by the feature. The first answer that is not [`Answer::Pass`] counts.
+    /// An IQ `get` or `set` for the account's bare JID, from anybody (RFC 6121 §8.5.2.1.3):
+    /// whoever may not ask must be refused by the feature. The first answer that is not
+    /// [`Answer::Pass`] counts.
     fn iq(&self, _request: &Stanza, _turn: &mut Turn<'_, '_>) -> Answer {
         Answer::Pass
     }
 
-    /// An IQ `get` or `set` from somebody else that is about to be delivered to a full JID of the account.
+    /// An IQ `get` or `set` from somebody else that is about to be delivered to a full JID of the
+    /// account.
     ///
     /// # Errors
     /// The refusal to send instead.
@@ -49,18 +52,19 @@ pub trait AccountFeature: Sync {
         Ok(false)
     }
 
-    /// A resource can take messages for the bare JID from now on: it is available with a priority that
-    /// is not negative, and was not before.
+    /// A resource can take messages for the bare JID from now on: it is available with a priority
+    /// that is not negative, and was not before.
     fn available(&self, _session: SessionId, _turn: &mut Turn<'_, '_>) {}
 
-    /// A resource is no longer available. `presence` is what others were told, with its `<status/>`.
+    /// A resource is no longer available. `presence` is what others were told, with its
+    /// `<status/>`.
     fn unavailable(&self, _presence: &Stanza, _turn: &mut Turn<'_, '_>) {}
 
     /// A stanza came from this session, so its client is alive.
     fn heard(&self, _session: SessionId, _turn: &mut Turn<'_, '_>) {}
 
-    /// A session has ended, and these stanzas never reached its client. What the feature removes from
-    /// the list is its own business; the account handles the rest again.
+    /// A session has ended, and these stanzas never reached its client. What the feature removes
+    /// from the list is its own business; the account handles the rest again.
     fn detached(
         &self,
         _session: SessionId,

@@ -1,7 +1,7 @@
 //! What nobody may say in the server's or the account's name: taken out of stanzas as they come in.
 //!
-//! One row per payload. A payload that only ever comes from the server is dropped, not refused: a stanza
-//! forwarded in good faith may carry a stale one.
+//! One row per payload. A payload that only ever comes from the server is dropped, not refused: a
+//! stanza forwarded in good faith may carry a stale one.
 
 use super::domain_of;
 use super::feature::is_same_bare;
@@ -29,11 +29,13 @@ const BOTH: &[Door] = &[Door::Client, Door::Router];
 const ROWS: &[Row] = &[
     // XEP-0203 #security: only the server itself stamps in the server's name.
     Row { kinds: &[Kind::Message, Kind::Presence], doors: BOTH, ns: ns::DELAY, forged: by_server },
-    // XEP-0280 #security: carbons come from the user's own server, which makes them behind this door.
+    // XEP-0280 #security: carbons come from the user's own server, which makes them behind this
+    // door.
     Row { kinds: &[Kind::Message], doors: BOTH, ns: ns::CARBONS, forged: carbon },
     // XEP-0359 #security: an id `by` the account is given by its archive only.
     Row { kinds: &[Kind::Message], doors: BOTH, ns: ns::STANZA_ID, forged: by_account },
-    // XEP-0313 #security: results of the account's archive come from the server, never from a client.
+    // XEP-0313 #security: results of the account's archive come from the server, never from a
+    // client.
     Row { kinds: &[Kind::Message], doors: &[Door::Client], ns: ns::MAM, forged: archive_result },
 ];
 

@@ -1,4 +1,5 @@
-//! The subscription handshake in both directions (RFC 6121 §3); `subscription.rs` decides, this acts.
+//! The subscription handshake in both directions (RFC 6121 §3); `subscription.rs` decides, this
+//! acts.
 
 use super::feature::is_same_bare;
 use super::roster::Item;
@@ -14,7 +15,8 @@ impl Account {
         State { pending_in: self.pending.contains(contact), ..state }
     }
 
-    /// A client of the account speaks to a contact (RFC 6121 §3.1.2, §3.1.5, §3.2.2, §3.3.2, §3.4.2).
+    /// A client of the account speaks to a contact (RFC 6121 §3.1.2, §3.1.5, §3.2.2, §3.3.2,
+    /// §3.4.2).
     pub(super) fn subscription_out(
         &mut self,
         mut stanza: Stanza,
@@ -145,8 +147,8 @@ impl Account {
         }
     }
 
-    /// Brings the roster item to a state, if that changes anything that clients see. A request of the
-    /// contact alone makes no item (RFC 6121 §A.1).
+    /// Brings the roster item to a state, if that changes anything that clients see. A request of
+    /// the contact alone makes no item (RFC 6121 §A.1).
     fn change(
         &mut self,
         contact: &BareJid,
@@ -170,8 +172,8 @@ impl Account {
     }
 }
 
-/// RFC 6121 §3.4.2: `subscribed` before any request is an approval in advance, `unsubscribed` takes it
-/// back; once the contact sees the presence there is nothing to approve.
+/// RFC 6121 §3.4.2: `subscribed` before any request is an approval in advance, `unsubscribed`
+/// takes it back; once the contact sees the presence there is nothing to approve.
 fn approval(ask: Ask, before: State) -> Option<bool> {
     match ask {
         Ask::Subscribed => Some(!before.from && !before.pending_in),

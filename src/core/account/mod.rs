@@ -1,27 +1,29 @@
 //! RFC 6121: Instant Messaging and Presence, for one local account with several resources.
 //!
-//! [`Account`] is a pure machine: the shell that owns the account's shard feeds [`AccountInput`]s and
-//! carries out [`AccountEffect`]s. It answers for the roster and its versions (§2), subscriptions with
-//! pre-approval (§3, Appendix A), presence (§4), and for where a message, a presence or an IQ to the bare
-//! or a full JID goes (§8). Extensions plug in as [`AccountFeature`]s (offline storage, last activity,
-//! disco of the account). Not here: who may log in, streams and their acknowledgements, other domains,
-//! the server's own address, privacy lists and blocking.
+//! [`Account`] is a pure machine: the shell that owns the account's shard feeds [`AccountInput`]s
+//! and carries out [`AccountEffect`]s. It answers for the roster and its versions (§2),
+//! subscriptions with pre-approval (§3, Appendix A), presence (§4), and for where a message, a
+//! presence or an IQ to the bare or a full JID goes (§8). Extensions plug in as
+//! [`AccountFeature`]s (offline storage, last activity, disco of the account). Not here: who may
+//! log in, streams and their acknowledgements, other domains, the server's own address, privacy
+//! lists and blocking.
 //!
 //! # What the shell promises
-//! - An account is loaded when something is addressed to it or one of its users logs in, provided that it
-//!   exists at the identity service; otherwise [`no_such_account`] answers. Inputs of one account come one
-//!   after the other.
-//! - Effects of one call are carried out in order, and a [`AccountEffect::Store`] is durable before any
-//!   effect behind it is carried out; a shell that commits a whole batch first keeps this too. When the
-//!   commit fails, no effect behind it is carried out and the account is loaded anew.
+//! - An account is loaded when something is addressed to it or one of its users logs in, provided
+//!   that it exists at the identity service; otherwise [`no_such_account`] answers. Inputs of one
+//!   account come one after the other.
+//! - Effects of one call are carried out in order, and a [`AccountEffect::Store`] is durable
+//!   before any effect behind it is carried out; the records of one call become durable together
+//!   or not at all. A shell that commits a whole batch first keeps both. When the commit fails, no
+//!   effect behind it is carried out and the account is loaded anew.
 //! - Each stanza with a receipt leads to exactly one [`AccountEffect::Handled`] with it, or to one
 //!   [`AccountEffect::Route`] that carries it on.
-//! - [`AccountEffect::Look`] is answered by [`AccountInput::Found`] with the same [`Look`], also when the
-//!   store fails.
+//! - [`AccountEffect::Look`] is answered by [`AccountInput::Found`] with the same [`Look`], also
+//!   when the store fails.
 //! - When [`Account::is_idle`], the account may be dropped; [`Account::load`] brings it back equal.
 //!
-//! A session that is closed by a takeover still gets its [`AccountInput::Detach`], with the stanzas that
-//! its client never acknowledged.
+//! A session that is closed by a takeover still gets its [`AccountInput::Detach`], with the
+//! stanzas that its client never acknowledged.
 
 mod copies;
 mod deliver;
@@ -53,7 +55,8 @@ use crate::record::{Entry, Log, Record, Saved, Seq, Table};
 use crate::session::{Receipt, SessionId};
 use crate::{BareJid, Ctx, FullJid, Jid, Kind, Reject, Stanza, StreamCondition, StreamError};
 
-/// What our own stored values may contain: they were written by us, after the reader had checked them.
+/// What our own stored values may contain: they were written by us, after the reader had checked
+/// them.
 pub const RECORD_LIMITS: StreamLimits =
     StreamLimits { stanza_bytes: 1024 * 1024, ..StreamLimits::SERVER };
 
@@ -285,7 +288,7 @@ impl Account {
             None::<()>
         });
         if let Some(reject) = deliver::malformed(&stanza) {
-            self.refuse(&stanza, &reject, out);
+            self.refuse_malformed(&stanza, &reject, out);
             return receipt;
         }
         if stanza.kind() == Kind::Presence {

@@ -1,5 +1,5 @@
-//! Subscription requests that the account has not answered: kept whole, and delivered again to every
-//! resource that becomes available until somebody answers (RFC 6121 §3.1.3).
+//! Subscription requests that the account has not answered: kept whole, and delivered again to
+//! every resource that becomes available until somebody answers (RFC 6121 §3.1.3).
 
 use std::collections::BTreeMap;
 

@@ -17,7 +17,8 @@ pub(super) fn unavailable(jid: &FullJid, reason: Option<&str>) -> Stanza {
     stanza
 }
 
-/// RFC 6121 §4.7.2.3: -128 to 127, 0 if it is missing or no number; out of range is brought into it.
+/// RFC 6121 §4.7.2.3: -128 to 127, 0 if it is missing or no number; out of range is brought into
+/// it.
 fn priority(presence: &Stanza) -> i8 {
     let text = presence.element().child("priority", ns::CLIENT).map(Element::text);
     let number = text.and_then(|text| text.trim().parse::<i64>().ok()).unwrap_or(0);
@@ -67,7 +68,8 @@ impl Account {
                     resource.directed.remove(&to);
                 }
             }
-            // RFC 6121 §4.3: probes are the server's; a client gets the answer a probe of ours would get.
+            // RFC 6121 §4.3: probes are the server's; a client gets the answer a probe of ours
+            // would get.
             Some("probe") => stanza.set_to(Some(to.clone())),
             _ => {}
         }
@@ -166,7 +168,8 @@ impl Account {
         if let Some(resource) = self.resources.by_session_mut(session) {
             resource.presence = None;
         }
-        // RFC 6121 §4.6.3: whoever knew of it by directed presence, unless the broadcast has told them.
+        // RFC 6121 §4.6.3: whoever knew of it by directed presence, unless the broadcast has told
+        // them.
         out.extend(
             directed
                 .into_iter()
@@ -179,8 +182,8 @@ impl Account {
         was_available
     }
 
-    /// RFC 6121 §4.2.2, §4.4.2, §4.5.2: to subscribers, and to every available resource of the account,
-    /// the one that spoke included.
+    /// RFC 6121 §4.2.2, §4.4.2, §4.5.2: to subscribers, and to every available resource of the
+    /// account, the one that spoke included.
     fn broadcast(&self, stanza: &Stanza, out: &mut Effects) {
         out.extend(self.resources.available().map(|(r, _)| AccountEffect::Deliver {
             session: r.session,
@@ -241,8 +244,8 @@ impl Account {
         }
     }
 
-    /// RFC 6121 §4.3.2: who may see gets every available resource; anybody else the same answer as for
-    /// an account that does not exist.
+    /// RFC 6121 §4.3.2: who may see gets every available resource; anybody else the same answer as
+    /// for an account that does not exist.
     fn probe_in(&self, probe: &Stanza, at: At, out: &mut Effects) {
         let Some(from) = probe.from() else { return };
         let bare = from.to_bare();

@@ -1,8 +1,8 @@
 //! The roster: items, their versions, and how they are stored (RFC 6121 §2).
 //!
-//! Every change gets a version of its own, larger than all before; an item remembers its last change and
-//! the roster its last removal, so a client that missed only changes gets just those (RFC 6121 §2.6,
-//! XEP-0237 #impl-addonly).
+//! Every change gets a version of its own, larger than all before; an item remembers its last
+//! change and the roster its last removal, so a client that missed only changes gets just those
+//! (RFC 6121 §2.6, XEP-0237 #impl-addonly).
 
 use std::collections::BTreeMap;
 
@@ -24,8 +24,8 @@ pub(super) struct Item {
     pub(super) name: Option<String>,
     /// RFC 6121 §2.1.2.6
     pub(super) groups: Vec<String>,
-    /// The subscription; `pending_in` is never set here: it lives in `pending.rs`, because a request alone
-    /// makes no roster item (RFC 6121 §A.1).
+    /// The subscription; `pending_in` is never set here: it lives in `pending.rs`, because a
+    /// request alone makes no roster item (RFC 6121 §A.1).
     pub(super) state: State,
     /// The contact's request, should it come, is granted already (RFC 6121 §3.4).
     pub(super) approved: bool,
@@ -170,8 +170,9 @@ impl Roster {
         ]
     }
 
-    /// Versions grow strictly. They follow the clock where it allows, so that the roster of an account
-    /// removed and made anew, or put back from an old copy, does not repeat versions that clients know.
+    /// Versions grow strictly. They follow the clock where it allows, so that the roster of an
+    /// account removed and made anew, or put back from an old copy, does not repeat versions that
+    /// clients know.
     fn next_ver(&mut self, now: Time) -> u64 {
         self.ver = self.ver.saturating_add(1).max(now.0);
         self.ver

@@ -1,5 +1,5 @@
-//! RFC 6121 Appendix A: the states of a subscription between the account and one contact, and what each
-//! of the four subscription stanzas does to them. This table decides; nobody else does.
+//! RFC 6121 Appendix A: the states of a subscription between the account and one contact, and what
+//! each of the four subscription stanzas does to them. This table decides; nobody else does.
 
 /// What a subscription stanza says (RFC 6121 §3).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,8 +37,8 @@ impl Ask {
 
 /// The state between the account and one contact, as four facts (RFC 6121 §A.1).
 ///
-/// The nine states of the RFC are the combinations with neither `to` and `pending_out` nor `from` and
-/// `pending_in` together.
+/// The nine states of the RFC are the combinations with neither `to` and `pending_out` nor `from`
+/// and `pending_in` together.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct State {
     /// The account sees the contact's presence.
