@@ -179,7 +179,8 @@ impl Connection {
                 () = self.line.woken() => {}
             }
         }
-        self.finish().await;
+        // Boxed, so that a live connection does not carry the room that only its end needs.
+        Box::pin(self.finish()).await;
     }
 
     /// Writes what the turn has produced; true when all of it has left.

@@ -99,11 +99,12 @@ impl House {
         let count = std::thread::available_parallelism().map_or(1, usize::from);
         let (switchboard, ends) = Switchboard::new(count);
         let metrics = Arc::new(Metrics::new());
+        let hosts = translate::domain_hosts(&config)?;
         let admission = Admission::new(translate::places(&config));
         let edge_shared = Arc::new(edge::Shared {
             settings: ArcSwap::from_pointee(translate::edge_settings(&config)),
             tls: Arc::clone(&tls),
-            domains: ArcSwap::from_pointee(translate::offers(&config)),
+            domains: ArcSwap::from_pointee(translate::offers(&config, &hosts)),
             identity: Arc::clone(&identity),
             features: oc_xeps::stream::FEATURES,
             switchboard: switchboard.clone(),
@@ -114,8 +115,8 @@ impl House {
             store: store.clone(),
             identity: Arc::clone(&identity),
             switchboard,
-            domains: ArcSwap::from_pointee(translate::domain_hosts(&config)?),
-            account_features: translate::ACCOUNT_FEATURES,
+            domains: ArcSwap::from_pointee(hosts),
+            account_features: oc_xeps::account::FEATURES,
             online: ArcSwap::from_pointee(counts(&config)),
             started: now(),
             metrics: Arc::clone(&metrics),
@@ -174,7 +175,7 @@ impl House {
             tracing::warn!("{warning}");
         }
         self.edge_shared.settings.store(Arc::new(translate::edge_settings(&new)));
-        self.edge_shared.domains.store(Arc::new(translate::offers(&new)));
+        self.edge_shared.domains.store(Arc::new(translate::offers(&new, &hosts)));
         self.shard_shared.domains.store(Arc::new(hosts));
         self.admission.set_places(translate::places(&new));
         self.config.store(Arc::new(new));

@@ -3,15 +3,16 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use oc_core::account::AccountFeature;
 use oc_core::auth::Secret;
 use oc_core::host::{
-    Access, AdvertisedLimits, Contacts, ExternalService, HostSettings, Invitations, Software,
+    Access, AdvertisedLimits, Asker, Contacts, ExternalService, Host, HostSettings, Invitations,
+    Software,
 };
 use oc_core::limits::StreamLimits;
 use oc_core::sasl::Family;
 use oc_core::spec::Xep;
 use oc_core::stream::{Offer, Registration};
+use oc_core::{BareJid, Element, Time};
 use oc_ocms as ocms;
 
 use super::StartError;
@@ -19,9 +20,6 @@ use crate::admission::Places;
 use crate::config::{self, Config, Engine, Mechanism};
 use crate::edge::{Domains, EdgeSettings};
 use crate::shard::DomainHost;
-
-/// Features of accounts in order.
-pub(super) static ACCOUNT_FEATURES: &[&dyn AccountFeature] = &[];
 
 /// Heads that a domain announces beside those of its own features.
 fn others() -> Vec<&'static Xep> {
@@ -73,24 +71,34 @@ fn registration(domain: &config::Domain) -> Registration {
 }
 
 /// What each domain offers on a stream, beside what the identity service knows.
-pub(super) fn offers(config: &Config) -> Domains {
+pub(super) fn offers(config: &Config, hosts: &DomainHosts) -> Domains {
     let offer = |domain: &config::Domain| Offer {
         registration: registration(domain),
         limits: Some(stream_limits(config)),
         idle_seconds: Some(config.c2s.idle_ping.get().as_secs()),
+        extras: hosts.get(domain.name()).and_then(|host| caps(domain, host)).into_iter().collect(),
         ..Offer::default()
     };
     let named = |domain: &config::Domain| (domain.name().to_owned(), offer(domain));
     Domains { offers: config.domains.iter().map(named).collect() }
 }
 
+/// XEP-0115 #stream: the hash of what the domain answers to a client of its own.
+fn caps(domain: &config::Domain, host: &DomainHost) -> Option<Element> {
+    let jid = BareJid::new(domain.name()).ok()?;
+    let settings = Arc::clone(&host.settings);
+    let host = Host::new(jid, settings, host.features, host.others.clone(), Time::default());
+    Some(oc_xeps::caps::element(&host.view(Asker::Account)))
+}
+
+/// The machines of the domains, by name.
+pub(super) type DomainHosts = HashMap<String, Arc<DomainHost>>;
+
 /// The machines of the domains.
 ///
 /// # Errors
 /// A secret cannot be read.
-pub(super) fn domain_hosts(
-    config: &Config,
-) -> Result<HashMap<String, Arc<DomainHost>>, StartError> {
+pub(super) fn domain_hosts(config: &Config) -> Result<DomainHosts, StartError> {
     let services = config.extdisco.iter().map(external_service).collect::<Result<Vec<_>, _>>()?;
     let host = |domain: &config::Domain| {
         let settings = HostSettings {
