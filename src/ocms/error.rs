@@ -23,17 +23,12 @@ pub enum OcmsError {
     #[error("no random bytes from the operating system: {0}")]
     Random(getrandom::Error),
     /// A row fails its check: the file is damaged, or was changed by something else.
-    #[error("the identity database is damaged: {what} of {whose} fails its check")]
-    Damaged {
-        /// Kind of row.
-        what: &'static str,
-        /// To whom it belongs.
-        whose: String,
-    },
+    #[error("the identity database is damaged: {0} fails its check; restore it from a backup")]
+    Damaged(&'static str),
     /// A thread of the pool for slow hashes is gone.
     #[error("password hashing was interrupted")]
     Interrupted,
-    /// Settings contradict each other.
-    #[error("{0}")]
-    Settings(&'static str),
+    /// More passwords wait to be hashed than this machine can hash in time.
+    #[error("too many passwords wait to be hashed")]
+    Busy,
 }

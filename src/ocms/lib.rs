@@ -1,19 +1,33 @@
 //! The identity service: who somebody is.
 //!
-//! A conference server asks an [`IdentityProvider`] and keeps no credential of its own. [`Embedded`] is
-//! the one that lives in the same process, on one `SQLite` file: accounts as SCRAM verifiers, FAST tokens
-//! (XEP-0484), invitations (XEP-0401, XEP-0445). The same library is behind the binary `ocms`. Left out so
-//! far: the network service and remote identity services.
+//! A conference server asks an [`IdentityProvider`] and keeps no credential of its own.
+//! [`Embedded`] is the one that lives in the same process, on one `SQLite` file: accounts as SCRAM
+//! verifiers, FAST tokens (XEP-0484), invitations (XEP-0401, XEP-0445). The same library is behind
+//! the binary `ocms`. Left out so far: the network service and remote identity services.
 
+mod accounts;
+mod cache;
+mod command;
+mod db;
 mod embedded;
 mod error;
+mod exchange;
+mod fast;
+mod login;
+mod names;
+mod secret;
 mod settings;
+#[cfg(test)]
+mod tests;
+mod throttle;
+mod upgrade;
 
 use std::future::Future;
 use std::pin::Pin;
 
 use oc_core::auth::{AuthChannel, AuthId, AuthReply, AuthStep, IdentityAnswer, IdentityCommand};
 
+pub use db::AccountEntry;
 pub use embedded::Embedded;
 pub use error::OcmsError;
 pub use settings::{Backoff, Clock, Fast, Iterations, Quota, Realm, Registration, Settings};
@@ -26,11 +40,13 @@ pub trait IdentityProvider: Send + Sync {
     /// What may be advertised for a realm on this connection, strongest first; empty for a realm of
     /// somebody else.
     ///
-    /// Nothing without `confidential`, -PLUS only with channel bindings, ANONYMOUS and PLAIN only where
-    /// the realm allows them. Only `confidential` and `bindings` of the channel are looked at.
+    /// Nothing without `confidential`, -PLUS only with channel bindings, ANONYMOUS and PLAIN only
+    /// where the realm allows them. Only `confidential` and `bindings` of the channel are looked
+    /// at.
     fn mechanisms(&self, realm: &str, channel: &AuthChannel) -> Vec<String>;
 
-    /// Token mechanisms that may be advertised by XEP-0484 #support on this connection, strongest first.
+    /// Token mechanisms that may be advertised by XEP-0484 #support on this connection, strongest
+    /// first.
     fn fast_mechanisms(&self, realm: &str, channel: &AuthChannel) -> Vec<String>;
 
     /// Upgrade tasks that may be advertised by XEP-0480 #disco.

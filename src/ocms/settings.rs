@@ -142,8 +142,9 @@ impl Default for Fast {
     }
 }
 
-/// Delays after failed logins: the first `free_*` failures cost nothing, then the pause before the next
-/// attempt starts at `pause` and doubles up to `pause_max`. A failure is forgotten after `forget`.
+/// Delays after failed logins: the first `free_*` failures cost nothing, then the pause before the
+/// next attempt starts at `pause` and doubles up to `pause_max`. A failure is forgotten after
+/// `forget`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Backoff {
     /// Failures of one account before pauses begin.

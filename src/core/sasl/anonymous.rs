@@ -2,8 +2,8 @@
 
 use crate::auth::AuthFailure;
 
-/// Checks the trace that a guest may send (RFC 4505 §2: up to 255 characters of UTF-8); it is not kept,
-/// for it says nothing that could be trusted.
+/// Checks the trace that a guest may send (RFC 4505 §2: up to 255 characters of UTF-8); it is not
+/// kept, for it says nothing that could be trusted.
 pub fn check_trace(message: &[u8]) -> Result<(), AuthFailure> {
     // 255 characters of at most four bytes
     if message.len() > 4 * 255 {

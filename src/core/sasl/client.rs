@@ -64,8 +64,8 @@ pub struct Scram {
 }
 
 impl Scram {
-    /// Begins: the first message, and the state that waits for the challenge. `nonce` is printable, without
-    /// comma, fresh and unpredictable.
+    /// Begins: the first message, and the state that waits for the challenge. `nonce` is printable,
+    /// without comma, fresh and unpredictable.
     pub fn begin(
         family: Family,
         authcid: &str,
@@ -85,8 +85,8 @@ impl Scram {
         (message, Self { family, password, channel_binding, nonce: nonce.to_owned(), bare })
     }
 
-    /// Answers the challenge; with `advertised` it checks the server's downgrade protection, if there is
-    /// one. Takes as long as the server's iterations say.
+    /// Answers the challenge; with `advertised` it checks the server's downgrade protection, if
+    /// there is one. Takes as long as the server's iterations say.
     pub fn respond(
         self,
         challenge: &[u8],

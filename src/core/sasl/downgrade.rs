@@ -1,15 +1,15 @@
 //! XEP-0474: SASL SCRAM Downgrade Protection.
 //!
-//! The server signs, inside SCRAM, what it had advertised; whoever took the stronger mechanisms off the
-//! list on the way is found out by the client.
+//! The server signs, inside SCRAM, what it had advertised; whoever took the stronger mechanisms off
+//! the list on the way is found out by the client.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
 use super::{Family, key};
 
-/// The value of the attribute `h` (XEP-0474 #hash): what was advertised by the SASL profile in use, and,
-/// if XEP-0440 was sent, the channel-binding types; each sorted by octets.
+/// The value of the attribute `h` (XEP-0474 #hash): what was advertised by the SASL profile in use,
+/// and, if XEP-0440 was sent, the channel-binding types; each sorted by octets.
 pub fn advertised_hash(
     family: Family,
     mechanisms: &[String],

@@ -1,7 +1,8 @@
 //! The Hashed Token SASL Mechanism (draft-schmaus-kitten-sasl-ht-09), as XEP-0484 uses it.
 //!
-//! One round trip: the client proves that it holds a token, the server that it does, both bound to the TLS
-//! channel if the mechanism says so. Left out: `UNIQ`, because `tls-unique` does not exist in TLS 1.3.
+//! One round trip: the client proves that it holds a token, the server that it does, both bound to
+//! the TLS channel if the mechanism says so. Left out: `UNIQ`, because `tls-unique` does not exist
+//! in TLS 1.3.
 
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::{Sha256, Sha512};

@@ -16,23 +16,34 @@ pub struct Password(Zeroizing<String>);
 
 /// Why a string cannot be a password.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{}", self.sentence())]
 pub enum BadPassword {
     /// Nothing is left after preparation.
-    #[error("the password is empty")]
     Empty,
     /// More than [`PASSWORD_BYTES_MAX`].
-    #[error("the password is longer than 1024 bytes")]
     TooLong,
     /// RFC 4013 §2.3 to §2.5: control characters, unassigned code points, mixed direction.
-    #[error(
-        "the password has a character that RFC 4013 does not allow, such as a control or an emoji"
-    )]
     Prohibited,
 }
 
+impl BadPassword {
+    /// What to tell who chose it.
+    pub const fn sentence(self) -> &'static str {
+        match self {
+            Self::Empty => "The password is empty.",
+            Self::TooLong => "The password is longer than 1024 bytes.",
+            Self::Prohibited => {
+                "The password has a character that not every client can type the same way \
+                 (RFC 4013): a control character, an emoji, or mixed writing directions."
+            }
+        }
+    }
+}
+
 impl Password {
-    /// Prepares a password. RFC 5802 §2.2 treats it as a stored string, so code points that Unicode 3.2
-    /// had not assigned are refused rather than hashed in a form that another client would not reach.
+    /// Prepares a password. RFC 5802 §2.2 treats it as a stored string, so code points that Unicode
+    /// 3.2 had not assigned are refused rather than hashed in a form that another client would not
+    /// reach.
     pub fn prepare(raw: &str) -> Result<Self, BadPassword> {
         if raw.len() > PASSWORD_BYTES_MAX {
             return Err(BadPassword::TooLong);
@@ -64,9 +75,9 @@ impl fmt::Debug for Password {
 
 /// The account that an exchange is about, from what the client sent.
 ///
-/// RFC 6120 §6.3.7: the simple user name of a mechanism is the local part of the account; RFC 7622 §3.3
-/// says in which form it is compared. §6.3.8: an authorization identity is a bare JID; XMPP lets one
-/// account act for another, we do not, so anything but the account itself is refused.
+/// RFC 6120 §6.3.7: the simple user name of a mechanism is the local part of the account; RFC 7622
+/// §3.3 says in which form it is compared. §6.3.8: an authorization identity is a bare JID; XMPP
+/// lets one account act for another, we do not, so anything but the account itself is refused.
 pub fn account(realm: &str, authcid: &str, authzid: Option<&str>) -> Result<BareJid, AuthFailure> {
     let node = NodePart::new(authcid).map_err(|_| AuthFailure::NotAuthorized)?;
     let domain = DomainPart::new(realm).map_err(|_| AuthFailure::NotAuthorized)?;

@@ -1,6 +1,7 @@
 //! Salted Challenge Response Authentication Mechanism (RFC 5802, RFC 7677): the messages.
 //!
-//! What client and server share: attributes, names with their two escapes, and the text that both sign.
+//! What client and server share: attributes, names with their two escapes, and the text that both
+//! sign.
 
 use std::borrow::Cow;
 

@@ -1,7 +1,7 @@
 //! Salted Challenge Response Authentication Mechanism (RFC 5802 §5): the server's side.
 //!
-//! Two states, each used up by the message that leads on: [`ClientFirst`] (who claims to be whom) takes a
-//! verifier and becomes [`Challenged`], which takes the proof.
+//! Two states, each used up by the message that leads on: [`ClientFirst`] (who claims to be whom)
+//! takes a verifier and becomes [`Challenged`], which takes the proof.
 
 use std::sync::Arc;
 
@@ -70,8 +70,9 @@ impl ClientFirst {
         self.authzid.as_deref()
     }
 
-    /// The server's first message. `nonce` is ours: printable, fresh and unpredictable; `downgrade` is the
-    /// value of [`advertised_hash`](super::advertised_hash) for this connection (XEP-0474 #hash).
+    /// The server's first message. `nonce` is ours: printable, fresh and unpredictable; `downgrade`
+    /// is the value of [`advertised_hash`](super::advertised_hash) for this connection (XEP-0474
+    /// #hash).
     pub fn challenge(
         self,
         verifier: Arc<Verifier>,

@@ -24,7 +24,8 @@ pub struct Verifier {
 }
 
 impl Verifier {
-    /// Derives a verifier; takes as long as `iterations` say, so not on a thread that serves others.
+    /// Derives a verifier; takes as long as `iterations` say, so not on a thread that serves
+    /// others.
     pub fn derive(family: Family, password: &Password, salt: Vec<u8>, iterations: u32) -> Self {
         let salted = key::salted(family, password.as_bytes(), &salt, iterations);
         Self::from_salted_password(&salted, salt, iterations)
@@ -37,8 +38,8 @@ impl Verifier {
         Self { salt, iterations, stored_key, server_key }
     }
 
-    /// The verifier of an account that does not exist: the same for the same name, so that it cannot be
-    /// told from a real one by asking twice. No password fits it.
+    /// The verifier of an account that does not exist: the same for the same name, so that it
+    /// cannot be told from a real one by asking twice. No password fits it.
     pub fn fake(family: Family, secret: &[u8], account: &str, iterations: u32) -> Self {
         let name = family.mechanism().as_bytes();
         let derived = |what: &[u8], family| {

@@ -89,8 +89,8 @@ fn xep_0474_hash_of_the_example() {
     assert_eq!(hash, "G6k/rBLDqgOhRRaCuuatSDFkJ08=");
 }
 
-/// XEP-0474 #example; its channel-binding data is the text "THIS IS FAKE CB DATA", which no exporter
-/// gives, so it goes in as an end point of that name would.
+/// XEP-0474 #example; its channel-binding data is the text "THIS IS FAKE CB DATA", which no
+/// exporter gives, so it goes in as an end point of that name would.
 #[test]
 fn xep_0474_example_proof_and_unknown_extension() {
     let channel = AuthChannel {
@@ -143,8 +143,9 @@ fn xep_0480_scram_upgrade_makes_the_same_verifier() {
     }
 }
 
-/// draft-schmaus-kitten-sasl-ht-09 §3.1 and §3.2 with HMAC-SHA-256, computed with another implementation:
-/// `printf Initiator | openssl dgst -sha256 -hmac secret-token` and the same for `Responder`.
+/// draft-schmaus-kitten-sasl-ht-09 §3.1 and §3.2 with HMAC-SHA-256, computed with another
+/// implementation: `printf Initiator | openssl dgst -sha256 -hmac secret-token` and the same for
+/// `Responder`.
 #[test]
 fn xep_0484_hashed_token_none() {
     let initiator = hex(INITIATOR);

@@ -1,0 +1,219 @@
+//! The database file, what is in it, and what other processes and time do to it.
+
+use std::io;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use oc_core::auth::{AuthExtras, AuthFailure, IdentityCommand};
+use oc_core::sasl::Family;
+use oc_core::sasl::client::plain;
+use sqlx::ConnectOptions;
+use sqlx::sqlite::SqliteConnectOptions;
+use tracing_subscriber::fmt::MakeWriter;
+
+use super::{Attempt, House, PASSWORD, begin, failed, fresh_id, jid, scram, secret, settings, tls};
+use crate::{Embedded, IdentityProvider, OcmsError};
+
+async fn sql(path: &Path, statement: &'static str) {
+    let mut connection = SqliteConnectOptions::new().filename(path).connect().await.unwrap();
+    sqlx::query(statement).execute(&mut connection).await.unwrap();
+}
+
+async fn on_disk(dir: &tempfile::TempDir) -> (House, std::path::PathBuf) {
+    let path = dir.path().join("ocms.db");
+    let house = House::with(|s| s.path = Some(path.clone())).await;
+    (house, path)
+}
+
+async fn reopened(path: &Path) -> Result<Embedded, OcmsError> {
+    let (mut settings, _) = settings();
+    settings.path = Some(path.to_owned());
+    Embedded::open(&settings).await
+}
+
+#[tokio::test]
+async fn file_is_private_and_keeps_accounts() {
+    let dir = tempfile::tempdir().unwrap();
+    let (house, path) = on_disk(&dir).await;
+    for file in std::fs::read_dir(dir.path()).unwrap() {
+        let mode = file.unwrap().metadata().unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
+    }
+    house.ocms.close().await;
+    std::fs::set_permissions(&path, PermissionsExt::from_mode(0o644)).unwrap();
+    let ocms = reopened(&path).await.unwrap();
+    assert_eq!(path.metadata().unwrap().permissions().mode() & 0o777, 0o600);
+    super::who(&scram(&ocms, Attempt::default()).await);
+}
+
+#[tokio::test]
+async fn file_holds_no_password_and_no_token() {
+    let dir = tempfile::tempdir().unwrap();
+    let (house, path) = on_disk(&dir).await;
+    let extras = AuthExtras {
+        client_id: Some("phone".to_owned()),
+        token_request: Some("HT-SHA-256-NONE".to_owned()),
+        ..AuthExtras::default()
+    };
+    let reply = house.scram(Attempt { extras, ..Attempt::default() }).await;
+    let oc_core::auth::AuthReply::Success { token: Some(token), .. } = reply else { panic!() };
+    house.ocms.close().await;
+    let bytes = std::fs::read(&path).unwrap();
+    let holds = |text: &str| bytes.windows(text.len()).any(|part| part == text.as_bytes());
+    assert!(holds("juliet") && holds("HT-SHA-256-NONE"));
+    assert!(!holds(PASSWORD));
+    assert!(!holds(token.token.trim_start_matches("secret-token:")));
+}
+
+#[tokio::test]
+async fn other_processes_are_noticed_within_a_second() {
+    let dir = tempfile::tempdir().unwrap();
+    let (house, path) = on_disk(&dir).await;
+    assert!(house.logs_in("juliet", PASSWORD).await);
+    assert!(!house.logs_in("nurse", PASSWORD).await);
+    let other = reopened(&path).await.unwrap();
+    let password = secret("a rose by any");
+    other.command(IdentityCommand::SetPassword { account: jid("juliet"), password }).await;
+    let create = IdentityCommand::Create {
+        account: jid("nurse"),
+        password: secret(PASSWORD),
+        invitation: None,
+        rate_key: None,
+    };
+    other.command(create).await;
+    house.wait(Duration::from_secs(1));
+    assert!(!house.logs_in("juliet", PASSWORD).await);
+    assert!(house.logs_in("juliet", "a rose by any").await);
+    assert!(house.logs_in("nurse", PASSWORD).await);
+}
+
+#[tokio::test]
+async fn damaged_verifier_is_noticed() {
+    for damage in [
+        "UPDATE verifier SET iterations = iterations + 1 WHERE family = 'SCRAM-SHA-256'",
+        "UPDATE verifier SET stored_key = zeroblob(32) WHERE family = 'SCRAM-SHA-256'",
+        "UPDATE verifier SET server_key = zeroblob(31) WHERE family = 'SCRAM-SHA-256'",
+        "UPDATE verifier SET salt = zeroblob(16) WHERE family = 'SCRAM-SHA-256'",
+        "UPDATE verifier SET mac = zeroblob(16) WHERE family = 'SCRAM-SHA-256'",
+        "UPDATE account SET local = 'x' || local",
+    ] {
+        let dir = tempfile::tempdir().unwrap();
+        let (house, path) = on_disk(&dir).await;
+        house.ocms.close().await;
+        sql(&path, damage).await;
+        let ocms = reopened(&path).await.unwrap();
+        let name = if damage.contains("local") { "xjuliet" } else { "juliet" };
+        let reply = scram(&ocms, Attempt { name, ..Attempt::default() }).await;
+        assert_eq!(failed(reply), AuthFailure::TemporaryAuthFailure, "{damage}");
+        if name == "juliet" {
+            let family = Family::Sha512;
+            super::who(&scram(&ocms, Attempt { family, ..Attempt::default() }).await);
+        }
+    }
+}
+
+#[tokio::test]
+async fn damaged_secret_stops_the_start() {
+    let dir = tempfile::tempdir().unwrap();
+    let (house, path) = on_disk(&dir).await;
+    house.ocms.close().await;
+    sql(&path, "UPDATE server SET secret = randomblob(32)").await;
+    let error = reopened(&path).await.unwrap_err();
+    assert!(matches!(error, OcmsError::Damaged(_)), "{error}");
+}
+
+#[tokio::test]
+async fn closed_database_is_a_temporary_failure() {
+    let house = House::new().await;
+    house.ocms.close().await;
+    let attempt = Attempt { name: "cold", ..Attempt::default() };
+    assert_eq!(failed(house.scram(attempt).await), AuthFailure::TemporaryAuthFailure);
+}
+
+#[tokio::test]
+async fn warm_logins_need_no_database() {
+    let house = House::new().await;
+    assert!(house.logs_in("juliet", PASSWORD).await);
+    house.ocms.close().await;
+    assert!(house.logs_in("juliet", PASSWORD).await);
+}
+
+#[tokio::test]
+async fn file_that_cannot_be_opened_is_named() {
+    let error = reopened(Path::new("/nonexistent/ocms.db")).await.unwrap_err();
+    assert!(error.to_string().contains("/nonexistent/ocms.db"), "{error}");
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("text");
+    std::fs::write(&path, "this is not a database, but long enough to look like one".repeat(9))
+        .unwrap();
+    assert!(reopened(&path).await.is_err());
+}
+
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl io::Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl<'a> MakeWriter<'a> for Log {
+    type Writer = Self;
+    fn make_writer(&'a self) -> Self {
+        self.clone()
+    }
+}
+
+/// Everything at trace level, from everybody: no password, token or name of an account.
+#[tokio::test]
+async fn nothing_secret_is_logged() {
+    let log = Log::default();
+    let subscriber = tracing_subscriber::fmt()
+        .with_max_level(tracing::Level::TRACE)
+        .with_ansi(false)
+        .with_writer(log.clone())
+        .finish();
+    let _guard = tracing::subscriber::set_default(subscriber);
+    let house = House::new().await;
+    for message in [plain("juliet", PASSWORD), plain("juliet", "wrong-password")] {
+        let extras = AuthExtras {
+            client_id: Some("phone".to_owned()),
+            token_request: Some("HT-SHA-256-NONE".to_owned()),
+            ..AuthExtras::default()
+        };
+        let step =
+            begin(&house.ocms, fresh_id(), "PLAIN", Some(message), tls("192.0.2.77"), extras);
+        let reply = step.await;
+        tracing::info!(?reply, "as a careless server would");
+    }
+    assert!(!house.logs_in("juliet", "guess-password").await);
+    house.create("x", "refused").await;
+    let command =
+        IdentityCommand::SetPassword { account: jid("nurse"), password: secret("opensesame") };
+    tracing::info!(?command, "as a careless server would");
+    house.command(command).await;
+    let text = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+    assert!(text.contains("login refused") && text.contains("FastToken("), "{text}");
+    for word in [
+        PASSWORD,
+        "wrong-password",
+        "guess-password",
+        "refused\"",
+        "opensesame",
+        "secret-token:",
+        "192.0.2.77",
+    ] {
+        assert!(!text.contains(word), "{word} is in the log");
+    }
+    let of_ours = text.lines().filter(|line| line.contains("oc_ocms"));
+    for line in of_ours.filter(|line| !line.contains("careless")) {
+        assert!(!line.contains("juliet"), "{line}");
+    }
+}
