@@ -1,5 +1,7 @@
 //! One set of tests for every engine: what a store promises, whatever keeps its data.
 
+mod broken;
+mod disk;
 mod model;
 
 use oc_core::Time;
@@ -11,16 +13,18 @@ use crate::{EngineKind, PAGE_ITEMS, Store, StoreError, settings};
 
 /// Makes one test of each engine out of each function.
 macro_rules! on_every_engine {
-    ($($name:ident;)*) => {
+    ($($name:ident;)* ; $($on_disk:ident;)*) => {
         mod memory {
             $(#[test] fn $name() { super::$name(super::EngineKind::Memory) })*
         }
         mod fjall {
             $(#[test] fn $name() { super::$name(super::EngineKind::Fjall) })*
+            $(#[test] fn $on_disk() { super::disk::$on_disk(super::EngineKind::Fjall) })*
         }
         #[cfg(feature = "store-sled")]
         mod sled {
             $(#[test] fn $name() { super::$name(super::EngineKind::Sled) })*
+            $(#[test] fn $on_disk() { super::disk::$on_disk(super::EngineKind::Sled) })*
         }
     };
 }
@@ -49,6 +53,15 @@ on_every_engine! {
     labels_and_times_are_kept;
     a_check_of_a_sound_store_is_clean;
     behaves_like_the_model;
+    ;
+    a_directory_has_one_user;
+    a_dropped_store_is_closed_soon;
+    a_directory_of_another_engine_is_refused;
+    other_directories_are_left_alone;
+    an_interrupted_first_start_is_begun_again;
+    an_emptied_store_does_not_start;
+    a_lost_mark_is_told;
+    a_lost_tail_is_counted;
 }
 
 fn behaves_like_the_model(kind: EngineKind) {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::writer::{Acknowledged, kill_when, verify};
 use super::{Dice, long, start};
-use crate::{EngineKind, Settings, Store};
+use crate::{EngineKind, Settings, Store, StoreError};
 
 #[test]
 fn fjall_keeps_what_was_acknowledged_before_a_kill() {
@@ -15,6 +15,22 @@ fn fjall_keeps_what_was_acknowledged_before_a_kill() {
 #[test]
 fn sled_keeps_what_was_acknowledged_before_a_kill() {
     kill_again_and_again(EngineKind::Sled);
+}
+
+/// Two processes never share a directory, and a killed one leaves no lock behind.
+#[test]
+fn a_directory_in_use_by_another_process_is_refused() {
+    let folder = tempfile::tempdir().expect("a directory");
+    let path = folder.path().join("store");
+    let settings = Settings::at(EngineKind::Fjall, &path);
+    let child = start("write", EngineKind::Fjall, &path, "").spawn().expect("a writer starts");
+    let mut refused = None;
+    kill_when(child, &mut Acknowledged::new(), |_, _| {
+        refused = Some(Store::open(&settings).err());
+        true
+    });
+    assert!(matches!(refused, Some(Some(StoreError::Locked { .. }))), "{refused:?}");
+    Store::open(&settings).expect("the lock went with the process").0.close();
 }
 
 /// Each round goes on with the directory of the last, so recovery is recovered from, too.
