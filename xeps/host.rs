@@ -1,7 +1,7 @@
 //! The ordered list of what a domain answers.
 //!
-//! Requests go down the list until somebody answers. No two features share a namespace, so the order
-//! matters only for who is asked first; the most frequent come first.
+//! Requests go down the list until somebody answers. No two features share a namespace, so the
+//! order matters only for who is asked first; the most frequent come first.
 
 use oc_core::host::HostFeature;
 

@@ -1,7 +1,8 @@
 //! What the XEPs say: one folder per extension, four ordered lists of plug points.
 //!
-//! Everything here is pure, as in `oc-core`. A folder is named by the field's own term; its head is a
-//! `static XEP`, from which service discovery, the table in `README.md` and the reference check come.
+//! Everything here is pure, as in `oc-core`. A folder is named by the field's own term; its head is
+//! a `static XEP`, from which service discovery, the table in `README.md` and the reference check
+//! come.
 
 pub mod account;
 pub mod adhoc;

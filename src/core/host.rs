@@ -1,10 +1,10 @@
 //! What a domain of ours answers: RFC 6120 §10.5.1 as a pure machine with a list of features.
 //!
-//! A [`Host`] takes every stanza that is addressed to the domain itself, with or without a resource. It
-//! enforces the rules of IQ stanzas, hands requests down its ordered list of [`HostFeature`]s, and keeps
-//! requests that wait for somebody else (the identity service, the count of sessions). What a feature
-//! declares is announced by XEP-0030 only while the feature is active, so advertisement and behaviour
-//! cannot part. Accounts and rooms are other machines.
+//! A [`Host`] takes every stanza that is addressed to the domain itself, with or without a
+//! resource. It enforces the rules of IQ stanzas, hands requests down its ordered list of
+//! [`HostFeature`]s, and keeps requests that wait for somebody else (the identity service, the
+//! count of sessions). What a feature declares is announced by XEP-0030 only while the feature is
+//! active, so advertisement and behaviour cannot part. Accounts and rooms are other machines.
 
 mod settings;
 
@@ -62,7 +62,8 @@ pub enum HostEffect {
         /// What is asked.
         question: Question,
     },
-    /// An account is gone: its shard forgets what it has of it and ends its sessions with this error.
+    /// An account is gone: its shard forgets what it has of it and ends its sessions with this
+    /// error.
     Removed {
         /// The account.
         account: BareJid,
@@ -175,8 +176,8 @@ pub struct Turn<'a, 'c> {
 }
 
 impl Turn<'_, '_> {
-    /// Asks somebody; [`HostFeature::found`] gets the answer together with `memo`, a number that tells
-    /// apart the questions of one request, or reminds of something said in it.
+    /// Asks somebody; [`HostFeature::found`] gets the answer together with `memo`, a number that
+    /// tells apart the questions of one request, or reminds of something said in it.
     pub fn ask(&mut self, memo: u64, question: Question) -> Answer {
         debug_assert!(self.asked.is_none(), "one question at a time");
         self.asked = Some((memo, question));
@@ -250,8 +251,8 @@ pub struct Host {
 }
 
 impl Host {
-    /// A domain with its ordered list of features; `others` are heads of the other plug points whose
-    /// features the domain announces.
+    /// A domain with its ordered list of features; `others` are heads of the other plug points
+    /// whose features the domain announces.
     pub fn new(
         domain: BareJid,
         settings: Arc<HostSettings>,
@@ -502,7 +503,8 @@ pub fn asker(domain: &BareJid, settings: &HostSettings, from: Option<&Jid>) -> A
     }
 }
 
-/// The rules every IQ stanza must keep: an `id`, one of four types, and exactly one child in a request.
+/// The rules every IQ stanza must keep: an `id`, one of four types, and exactly one child in a
+/// request.
 ///
 /// # Errors
 /// `bad-request`, as RFC 6120 §8.2.3 asks.

@@ -1,8 +1,8 @@
 //! Ad-Hoc Commands.
 //!
-//! The server side for commands of one form: list, form, submission, result. A [`Command`] is a value in
-//! the ordered list of `xeps/host.rs`; who may not execute it does not see it. Sessions belong to the
-//! full JID that began them, are bounded, and end after ten minutes.
+//! The server side for commands of one form: list, form, submission, result. A [`Command`] is a
+//! value in the ordered list of `xeps/host.rs`; who may not execute it does not see it. Sessions
+//! belong to the full JID that began them, are bounded, and end after ten minutes.
 
 mod sessions;
 #[cfg(test)]

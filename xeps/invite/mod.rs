@@ -1,7 +1,7 @@
 //! Ad-hoc Account Invitation Generation.
 //!
-//! Two commands that make an address to hand out: one brings a contact, with an account here if there is
-//! none elsewhere; the other an account. They exist only where the invited can register.
+//! Two commands that make an address to hand out: one brings a contact, with an account here if
+//! there is none elsewhere; the other an account. They exist only where the invited can register.
 
 #[cfg(test)]
 mod tests;

@@ -1,9 +1,9 @@
 //! In-Band Registration, and its form with invitations.
 //!
-//! Before authentication the stream feature [`InBand`] creates accounts, if the operator lets anybody or
-//! the invited do so (XEP-0445); afterwards a domain answers what is registered, changes passwords and
-//! removes accounts. The names of administrators can neither be registered nor be given up in band: who
-//! took the name would take the rights.
+//! Before authentication the stream feature [`InBand`] creates accounts, if the operator lets
+//! anybody or the invited do so (XEP-0445); afterwards a domain answers what is registered, changes
+//! passwords and removes accounts. The names of administrators can neither be registered nor be
+//! given up in band: who took the name would take the rights.
 
 mod host;
 mod stream;

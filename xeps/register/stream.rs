@@ -74,7 +74,8 @@ impl StreamFeature for InBand {
     }
 }
 
-/// Who may register on this stream: nobody where a password could be read on the way, or after login.
+/// Who may register on this stream: nobody where a password could be read on the way, or after
+/// login.
 fn registration(n: &Negotiation) -> Registration {
     if n.channel.confidential && n.identity.is_none() {
         n.offer.registration

@@ -1,7 +1,8 @@
 //! Service Administration.
 //!
-//! The commands by which administrators of a domain keep its accounts, with the nodes and fields of the
-//! XEP. Personal fields of the add-user form (name, address) are not asked for: nobody would keep them.
+//! The commands by which administrators of a domain keep its accounts, with the nodes and fields of
+//! the XEP. Personal fields of the add-user form (name, address) are not asked for: nobody would
+//! keep them.
 
 #[cfg(test)]
 mod tests;
