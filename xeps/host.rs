@@ -1,11 +1,15 @@
 //! The ordered list of what a domain answers.
 //!
-//! Requests go down the list until somebody answers. No two features share a namespace, so the order
-//! matters only for who is asked first; the most frequent come first.
+//! Requests go down the list until somebody answers. No two features share a namespace, so the
+//! order matters only for who is asked first; the most frequent come first.
 
 use oc_core::host::HostFeature;
 
-use crate::{caps, contact, disco, extdisco, last_activity, ping, time, version};
+use crate::adhoc::{Adhoc, Command};
+use crate::{
+    caps, contact, disco, extdisco, invite, last_activity, ping, register, service_admin, time,
+    version,
+};
 
 /// What a domain can be asked, in order.
 pub static FEATURES: &[&dyn HostFeature] = &[
@@ -17,4 +21,18 @@ pub static FEATURES: &[&dyn HostFeature] = &[
     &time::EntityTime,
     &last_activity::Uptime,
     &contact::ContactAddresses,
+    &register::Registered,
+    &Adhoc { commands: COMMANDS },
+];
+
+/// What can be executed at a domain, in the order of the menu.
+pub static COMMANDS: &[&dyn Command] = &[
+    &invite::InviteContact,
+    &invite::CreateAccount,
+    &service_admin::AddUser,
+    &service_admin::DeleteUser,
+    &service_admin::ChangeUserPassword,
+    &service_admin::RegisteredCount,
+    &service_admin::RegisteredList,
+    &service_admin::OnlineCount,
 ];

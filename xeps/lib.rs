@@ -1,9 +1,11 @@
 //! What the XEPs say: one folder per extension, four ordered lists of plug points.
 //!
-//! Everything here is pure, as in `oc-core`. A folder is named by the field's own term; its head is a
-//! `static XEP`, from which service discovery, the table in `README.md` and the reference check come.
+//! Everything here is pure, as in `oc-core`. A folder is named by the field's own term; its head is
+//! a `static XEP`, from which service discovery, the table in `README.md` and the reference check
+//! come.
 
 pub mod account;
+pub mod adhoc;
 pub mod bind2;
 pub mod caps;
 pub mod channel_binding;
@@ -13,11 +15,14 @@ pub mod disco;
 pub mod extdisco;
 pub mod fast;
 pub mod host;
+pub mod invite;
 pub mod last_activity;
 pub mod limits;
 pub mod offline;
 pub mod ping;
+pub mod register;
 pub mod sasl2;
+pub mod service_admin;
 pub mod sm;
 pub mod stream;
 pub mod time;
@@ -31,6 +36,7 @@ use oc_core::spec::Xep;
 /// The head of every extension, ordered by number.
 pub fn all() -> Vec<&'static Xep> {
     let mut all = vec![
+        &adhoc::XEP,
         &bind2::XEP,
         &caps::XEP,
         &channel_binding::XEP,
@@ -39,12 +45,16 @@ pub fn all() -> Vec<&'static Xep> {
         &disco::XEP,
         &extdisco::XEP,
         &fast::XEP,
+        &invite::XEP,
         &last_activity::XEP,
         &limits::XEP,
         &offline::XEP,
         &ping::XEP,
+        &register::XEP,
+        &register::XEP_PREAUTH,
         &sasl2::XEP,
         &sasl2::XEP_UPGRADE,
+        &service_admin::XEP,
         &sm::XEP,
         &time::XEP,
         &version::XEP,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use oc_core::host::{Asker, Found, Host, HostEffect, HostInput, HostSettings, Question, Token};
 use oc_core::limits::StreamLimits;
 use oc_core::xml::parse_document;
-use oc_core::{BareJid, Condition, Ctx, Element, ErrorType, Ids, Jid, Stanza, Time};
+use oc_core::{BareJid, Condition, Ctx, Element, ErrorType, Ids, Jid, Stanza, Time, ns};
 
 use crate::host::FEATURES;
 
@@ -66,7 +66,7 @@ impl Domain {
 
     /// Sends `<iq type=... id='1'>payload</iq>`; hands back the answer if there is one at once.
     pub(crate) fn iq(&mut self, from: &str, type_: &str, payload: &str) -> Option<Stanza> {
-        let iq = Element::new("iq", "jabber:client")
+        let iq = Element::new("iq", ns::CLIENT)
             .with_attr("type", type_)
             .with_attr("id", "1")
             .with_attr("from", from)
@@ -92,7 +92,7 @@ impl Domain {
         payload: &str,
     ) -> (Condition, ErrorType) {
         let answer = self.iq(from, type_, payload).expect("an answer");
-        answer.error_condition().unwrap_or_else(|| panic!("{}", answer.element()))
+        answer.error_condition().expect("a refusal")
     }
 
     /// Answers the oldest question.

@@ -1,10 +1,10 @@
 //! What a domain of ours answers: RFC 6120 §10.5.1 as a pure machine with a list of features.
 //!
-//! A [`Host`] takes every stanza that is addressed to the domain itself, with or without a resource. It
-//! enforces the rules of IQ stanzas, hands requests down its ordered list of [`HostFeature`]s, and keeps
-//! requests that wait for somebody else (the identity service, the count of sessions). What a feature
-//! declares is announced by XEP-0030 only while the feature is active, so advertisement and behaviour
-//! cannot part. Accounts and rooms are other machines.
+//! A [`Host`] takes every stanza that is addressed to the domain itself, with or without a
+//! resource. It enforces the rules of IQ stanzas, hands requests down its ordered list of
+//! [`HostFeature`]s, and keeps requests that wait for somebody else (the identity service, the
+//! count of sessions). What a feature declares is announced by XEP-0030 only while the feature is
+//! active, so advertisement and behaviour cannot part. Accounts and rooms are other machines.
 
 mod settings;
 
@@ -62,7 +62,8 @@ pub enum HostEffect {
         /// What is asked.
         question: Question,
     },
-    /// An account is gone: its shard forgets what it has of it and ends its sessions with this error.
+    /// An account is gone: its shard forgets what it has of it and ends its sessions with this
+    /// error.
     Removed {
         /// The account.
         account: BareJid,
@@ -117,6 +118,8 @@ pub struct HostView<'a> {
     pub started: Time,
     /// Who asks.
     pub asker: Asker,
+    /// The address that asks.
+    pub from: Option<&'a Jid>,
     /// Heads of the other plug points, for what they make the domain announce.
     pub others: &'a [&'static Xep],
     features: &'static [&'static dyn HostFeature],
@@ -133,7 +136,7 @@ impl<'a> HostView<'a> {
     ///
     /// It is the same for everybody: XEP-0115 lets what one peer has heard stand for all.
     pub fn info(&self) -> DiscoInfo {
-        let view = Self { asker: Asker::Stranger, ..*self };
+        let view = Self { asker: Asker::Stranger, from: None, ..*self };
         let mut info = DiscoInfo::default();
         for feature in view.features() {
             info.features.extend(feature.xep().features);
@@ -169,15 +172,15 @@ pub struct Turn<'a, 'c> {
     pub ctx: &'a mut Ctx<'c>,
     /// What is to be done besides the answer, and after it.
     pub effects: &'a mut Vec<HostEffect>,
-    asked: Option<(u32, Question)>,
+    asked: Option<(u64, Question)>,
 }
 
 impl Turn<'_, '_> {
-    /// Asks somebody; [`HostFeature::found`] gets the answer together with `step`, which tells apart
-    /// the questions of one request.
-    pub fn ask(&mut self, step: u32, question: Question) -> Answer {
+    /// Asks somebody; [`HostFeature::found`] gets the answer together with `memo`, a number that
+    /// tells apart the questions of one request, or reminds of something said in it.
+    pub fn ask(&mut self, memo: u64, question: Question) -> Answer {
         debug_assert!(self.asked.is_none(), "one question at a time");
-        self.asked = Some((step, question));
+        self.asked = Some((memo, question));
         Answer::Later
     }
 }
@@ -214,7 +217,7 @@ pub trait HostFeature: Sync {
     fn found(
         &self,
         _query: &Stanza,
-        _step: u32,
+        _memo: u64,
         _found: Found,
         _turn: &mut Turn<'_, '_>,
     ) -> Answer {
@@ -226,7 +229,7 @@ pub trait HostFeature: Sync {
 struct Waiting {
     feature: usize,
     query: Stanza,
-    step: u32,
+    memo: u64,
     since: Time,
     /// The peer was told that it took too long; what is found is still acted upon.
     given_up: bool,
@@ -248,8 +251,8 @@ pub struct Host {
 }
 
 impl Host {
-    /// A domain with its ordered list of features; `others` are heads of the other plug points whose
-    /// features the domain announces.
+    /// A domain with its ordered list of features; `others` are heads of the other plug points
+    /// whose features the domain announces.
     pub fn new(
         domain: BareJid,
         settings: Arc<HostSettings>,
@@ -289,6 +292,7 @@ impl Host {
             settings: &self.settings,
             started: self.started,
             asker,
+            from: None,
             others: &self.others,
             features: self.features,
         }
@@ -396,8 +400,8 @@ impl Host {
 
     fn found(&mut self, token: Token, found: Found, c: &mut Ctx<'_>, out: &mut Vec<HostEffect>) {
         let Some(waiting) = self.waiting.remove(&token) else { return };
-        let Waiting { feature, query, step, given_up, .. } = waiting;
-        let said = self.call(feature, &query, c, |f, turn| f.found(&query, step, found, turn));
+        let Waiting { feature, query, memo, given_up, .. } = waiting;
+        let said = self.call(feature, &query, c, |f, turn| f.found(&query, memo, found, turn));
         self.conclude(feature, query, given_up, said, c.now, out);
     }
 
@@ -414,6 +418,7 @@ impl Host {
             settings: &self.settings,
             started: self.started,
             asker,
+            from: query.from(),
             others: &self.others,
             features: self.features,
         };
@@ -439,11 +444,11 @@ impl Host {
                 let reject = Reject::new(Condition::ResourceConstraint, "RFC 6120 §8.3.3.18");
                 query.error(&reject)
             }
-            (Answer::Later, Some((step, question))) => {
+            (Answer::Later, Some((memo, question))) => {
                 let token = Token(self.next_token);
                 self.next_token += 1;
                 out.push(HostEffect::Ask { token, question });
-                let waiting = Waiting { feature, query, step, since: now, given_up };
+                let waiting = Waiting { feature, query, memo, since: now, given_up };
                 self.waiting.insert(token, waiting);
                 None
             }
@@ -481,7 +486,7 @@ impl Host {
 /// What a feature has said in one call.
 struct Said {
     answer: Answer,
-    asked: Option<(u32, Question)>,
+    asked: Option<(u64, Question)>,
     effects: Vec<HostEffect>,
 }
 
@@ -498,7 +503,8 @@ pub fn asker(domain: &BareJid, settings: &HostSettings, from: Option<&Jid>) -> A
     }
 }
 
-/// The rules every IQ stanza must keep: an `id`, one of four types, and exactly one child in a request.
+/// The rules every IQ stanza must keep: an `id`, one of four types, and exactly one child in a
+/// request.
 ///
 /// # Errors
 /// `bad-request`, as RFC 6120 §8.2.3 asks.

@@ -3,7 +3,7 @@
 use crate::{Finding, Source, Tree, source::is_name};
 
 /// Folders of `xeps/` that every feature may use.
-const SHARED: &[&str] = &["muc", "disco", "form"];
+const SHARED: &[&str] = &["muc", "disco", "dataform"];
 
 /// Features that may use another one: who, whom, why. Keep it short; a third user makes it a core
 /// word.
@@ -14,6 +14,10 @@ const ALLOWED: &[(&str, &str, &str)] = &[
     ("sasl2", "bind2", "inline features of XEP-0388"),
     ("sasl2", "fast", "inline features of XEP-0388"),
     ("sasl2", "sm", "inline resumption"),
+    ("invite", "adhoc", "XEP-0401 is two commands of XEP-0050"),
+    ("invite", "register", "an invitation leads to XEP-0077"),
+    ("service_admin", "adhoc", "XEP-0133 is a set of commands of XEP-0050"),
+    ("service_admin", "register", "accounts are made and removed as XEP-0077 does"),
     ("mam", "stanza_id", "archive ids are stanza ids"),
     ("moderation", "retract", "a moderated retraction is a retraction"),
 ];

@@ -1,8 +1,9 @@
 //! What clients can, as far as it was proved.
 //!
-//! A claim (`<c/>` in presence) is only a question: the first client that makes it is asked, its answer is
-//! hashed, and only an answer that hashes to the claim is kept, under hash function and full hash. A
-//! client whose answer did not fit is not asked again about the same claim; another one is.
+//! A claim (`<c/>` in presence) is only a question: the first client that makes it is asked, its
+//! answer is hashed, and only an answer that hashes to the claim is kept, under hash function and
+//! full hash. A client whose answer did not fit is not asked again about the same claim; another
+//! one is.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
@@ -32,8 +33,8 @@ pub struct Claim {
 }
 
 impl Claim {
-    /// The claim in a presence stanza, and the node to ask for it; `None` for the legacy format and for
-    /// functions that we do not have (XEP-0115 #ver-proc, 1 and 2).
+    /// The claim in a presence stanza, and the node to ask for it; `None` for the legacy format and
+    /// for functions that we do not have (XEP-0115 #ver-proc, 1 and 2).
     pub fn read(presence: &Stanza) -> Option<(Self, String)> {
         let c = presence.element().child("c", ns::CAPS)?;
         let algorithm = Algorithm::from_name(c.attr("hash")?)?;

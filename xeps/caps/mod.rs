@@ -1,8 +1,8 @@
 //! Entity Capabilities.
 //!
-//! Three parts: the verification string of an answer to disco#info ([`hash`]), our own `<c/>` for stream
-//! features ([`element`]), and a [`Cache`] of what clients can, in which only what hashes to its own key
-//! is kept. `note.md` beside this file says what the hash cannot do.
+//! Three parts: the verification string of an answer to disco#info ([`hash`]), our own `<c/>` for
+//! stream features ([`element`]), and a [`Cache`] of what clients can, in which only what hashes to
+//! its own key is kept. `note.md` beside this file says what the hash cannot do.
 
 mod cache;
 mod hash;

@@ -1,8 +1,8 @@
 //! Data Forms.
 //!
-//! A small typed writer ([`Form`]) for what we send and a strict reader ([`Submission`]) for what comes
-//! back. Fields that nobody asked for are ignored, as XEP-0004 #protocol-fieldtypes allows; a field that
-//! was asked for and cannot be read is refused.
+//! A small typed writer ([`Form`]) for what we send and a strict reader ([`Submission`]) for what
+//! comes back. Fields that nobody asked for are ignored, as XEP-0004 #protocol-fieldtypes allows; a
+//! field that was asked for and cannot be read is refused.
 
 mod read;
 #[cfg(test)]

@@ -1,7 +1,8 @@
 //! Service Discovery.
 //!
-//! What a domain is, can do and contains. Nothing is listed here: identities, features, forms, nodes and
-//! items come from the features that are active, so that what is announced is what is answered.
+//! What a domain is, can do and contains. Nothing is listed here: identities, features, forms,
+//! nodes and items come from the features that are active, so that what is announced is what is
+//! answered.
 
 mod host;
 #[cfg(test)]

@@ -24,7 +24,8 @@ fn xep_0030_info_basic_of_a_domain() {
 
 #[test]
 fn xep_0030_info_follows_the_list() {
-    // Whatever a head declares is announced, and whatever is announced comes from a head that is active.
+    // Whatever a head declares is announced, and whatever is announced comes from a head that is
+    // active.
     let settings = HostSettings::default();
     let domain = Domain::new(settings.clone());
     let mut announced = domain.features();

@@ -1,9 +1,10 @@
 //! External Service Discovery.
 //!
-//! Tells accounts of the domain where STUN, TURN and other services outside XMPP are. For services with a
-//! shared secret it makes credentials that end by themselves: the user name is the end in Unix seconds
-//! and a random part, the password an HMAC-SHA-1 over it, as coturn's `use-auth-secret` and the other
-//! TURN servers check it. Changes are not pushed: they come with a restart or reload of the operator's.
+//! Tells accounts of the domain where STUN, TURN and other services outside XMPP are. For services
+//! with a shared secret it makes credentials that end by themselves: the user name is the end in
+//! Unix seconds and a random part, the password an HMAC-SHA-1 over it, as coturn's
+//! `use-auth-secret` and the other TURN servers check it. Changes are not pushed: they come with a
+//! restart or reload of the operator's.
 
 #[cfg(test)]
 mod tests;

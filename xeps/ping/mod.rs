@@ -1,7 +1,7 @@
 //! XMPP Ping.
 //!
-//! Whoever asks a domain or an account whether it is there hears that it is. That a client is there is
-//! asked by the edge that owns its connection.
+//! Whoever asks a domain or an account whether it is there hears that it is. That a client is there
+//! is asked by the edge that owns its connection.
 
 use oc_core::feature::Answer;
 use oc_core::host::{HostFeature, Turn};

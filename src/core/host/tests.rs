@@ -51,8 +51,8 @@ impl HostFeature for Probe {
         }
     }
 
-    fn found(&self, query: &Stanza, step: u32, found: Found, turn: &mut Turn<'_, '_>) -> Answer {
-        if step == 0 && query.payload().is_some_and(|p| p.name() == "twice") {
+    fn found(&self, query: &Stanza, memo: u64, found: Found, turn: &mut Turn<'_, '_>) -> Answer {
+        if memo == 0 && query.payload().is_some_and(|p| p.name() == "twice") {
             return turn.ask(1, Question::OnlineUsers);
         }
         turn.effects.push(HostEffect::Removed {

@@ -105,6 +105,8 @@ pub struct Offer {
     pub extras: Vec<Element>,
     /// Whether accounts can be registered here: openly, or with an invitation.
     pub registration: Registration,
+    /// Accounts that cannot be registered in band: administrators, whoever has the name has the rights.
+    pub reserved: Vec<BareJid>,
     /// Limits of an authenticated stream (XEP-0478).
     pub limits: Option<StreamLimits>,
     /// Seconds without traffic after which a stream is closed, as XEP-0478 announces it.
