@@ -82,6 +82,10 @@ impl Reader {
     /// # Errors
     /// The stream error with which the stream must end. The reader must not be used again.
     pub fn next(&mut self, input: &mut &[u8]) -> Result<Option<Event>, StreamError> {
+        if !self.root && self.bytes == 0 {
+            // Some clients end each line they send with a newline, the one before a restart too.
+            *input = input.trim_ascii_start();
+        }
         loop {
             // One byte over the limit may be looked at, so that the limit itself is still allowed.
             let allowance = (self.limits.stanza_bytes - self.bytes).saturating_add(1);
@@ -263,6 +267,6 @@ fn lexer_error(error: &rxml::Error) -> StreamError {
             StreamError::new(StreamCondition::UnsupportedEncoding, "RFC 6120 §11.6")
         }
         E::UndeclaredNamespacePrefix(_) => not_well_formed().text("undeclared namespace prefix"),
-        _ => not_well_formed(),
+        other => not_well_formed().text(other.to_string()),
     }
 }

@@ -195,7 +195,7 @@ impl Connection {
     /// Whether the socket is to be read now.
     fn reads(&self) -> bool {
         self.ending.is_none()
-            && self.stream.reads()
+            && (self.stream.reads() || self.starting_tls())
             && !self.pace.exhausted()
             && self.line.waiting_bytes() < OUTBOX_BYTES
             && !self.session.as_ref().is_some_and(|s| s.borrow().busy())
@@ -458,11 +458,18 @@ impl Connection {
     }
 
     fn authenticate(&mut self, step: AuthStep) {
+        if matches!(step, AuthStep::Begin { .. }) {
+            // A new name for each exchange: nothing late of an old one can reach a new one.
+            self.auth = AuthId(u128::from_le_bytes(OsIds.bytes()));
+        }
+        let abort = matches!(step, AuthStep::Abort);
         let (line, shared, id) = (Rc::clone(&self.line), Arc::clone(self.edge.shared()), self.auth);
         tokio::task::spawn_local(async move {
             let reply = shared.identity.auth(id, step).await;
-            shared.metrics.auth(&reply);
-            line.tell(LineEvent::Answer(StreamAnswer::Auth(reply)));
+            if !abort {
+                shared.metrics.auth(&reply);
+                line.tell(LineEvent::Answer(StreamAnswer::Auth(reply)));
+            }
         });
     }
 
