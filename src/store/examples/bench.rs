@@ -113,18 +113,21 @@ async fn read(store: &Store, owners: &[Owner]) -> Outcome<()> {
     }
     let pages = time(2_000, async |n| {
         let page = store.page(&owners[n % OWNERS].jid, ARCHIVE, Seq(3), 50).await?;
-        Ok(assert_eq!(page.len(), 50))
+        assert_eq!(page.len(), 50);
+        Ok(())
     })
     .await?;
     let loads = time(2_000, async |n| {
         let saved = store.load(&owners[n % 100].jid).await?;
-        Ok(assert_eq!(saved.rows.len(), 50))
+        assert_eq!(saved.rows.len(), 50);
+        Ok(())
     })
     .await?;
     let rows = time(20_000, async |n| {
         let key = ((n % 50) as u32).to_be_bytes();
         let row = store.row(&owners[n % 100].jid, ROSTER, &key).await?;
-        Ok(assert!(row.is_some()))
+        assert!(row.is_some());
+        Ok(())
     })
     .await?;
     println!("  page of 50: {pages}; load of 50 rows: {loads}; row: {rows}");
