@@ -27,6 +27,8 @@ mod conformance;
 mod testing;
 #[cfg(test)]
 mod trials;
+#[cfg(test)]
+mod upgrade;
 
 pub use error::StoreError;
 pub use settings::{

@@ -55,6 +55,9 @@ pub struct Settings {
     pub path: PathBuf,
     /// Bytes of the engine's read cache.
     pub cache_bytes: u64,
+    /// Bytes that fjall gathers in memory before they become a sorted file. Fixed when the directory is
+    /// made: fjall keeps it with the data.
+    pub write_buffer_bytes: u64,
     /// Records joined into one durable write; a batch is never split.
     pub group_records: usize,
     /// Bytes joined into one durable write; a batch is never split.
@@ -74,6 +77,7 @@ impl Default for Settings {
             engine: EngineKind::Fjall,
             path: PathBuf::from("data/store"),
             cache_bytes: 32 * 1024 * 1024,
+            write_buffer_bytes: 16 * 1024 * 1024,
             group_records: 256,
             group_bytes: 1024 * 1024,
             queue_bytes: 64 * 1024 * 1024,

@@ -1,8 +1,9 @@
 //! Below the words: records that are not what was written, and a disk that fails.
 
 use std::collections::VecDeque;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use oc_core::BareJid;
 use oc_core::record::{Record, Seq, Table};
@@ -20,6 +21,8 @@ use crate::{EngineKind, Settings, Store, StoreError, engine};
 struct Breakable {
     memory: Box<dyn Engine>,
     broken: Arc<AtomicBool>,
+    /// A write waits until nobody else holds it.
+    gate: Arc<Mutex<()>>,
 }
 
 impl Engine for Breakable {
@@ -32,6 +35,7 @@ impl Engine for Breakable {
     }
 
     fn apply(&self, changes: Vec<Change>) -> Result<(), StoreError> {
+        let _gate = self.gate.lock().expect("nobody panics at the gate");
         if self.broken.load(Relaxed) {
             return Err(EngineKind::Memory.failed("the disk is on fire"));
         }
@@ -44,6 +48,7 @@ struct Bench {
     store: Store,
     opened: Arc<Opened>,
     broken: Arc<AtomicBool>,
+    gate: Arc<Mutex<()>>,
     runtime: tokio::runtime::Runtime,
 }
 
@@ -52,7 +57,9 @@ impl Bench {
         let settings = Settings::memory();
         let broken = Arc::new(AtomicBool::new(false));
         let memory = engine::open(&settings, std::path::Path::new("")).expect("opens");
-        let engine = Box::new(Breakable { memory, broken: broken.clone() });
+        let gate = Arc::new(Mutex::new(()));
+        let engine = Breakable { memory, broken: broken.clone(), gate: gate.clone() };
+        let engine = Box::new(engine);
         let opened = Arc::new(Opened { kind: EngineKind::Memory, engine, _directory: None });
         let committer = Committer {
             opened: opened.clone(),
@@ -67,8 +74,9 @@ impl Bench {
             stopped: None,
         };
         let store = Store::start(committer, &settings).expect("starts");
-        let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
-        let bench = Self { store, opened, broken, runtime };
+        let runtime =
+            tokio::runtime::Builder::new_current_thread().enable_time().build().expect("a runtime");
+        let bench = Self { store, opened, broken, gate, runtime };
         // So that there are totals.
         bench.commit(vec![put("z@z", "k", "v")]).expect("a commit");
         bench
@@ -202,4 +210,64 @@ fn a_missing_event_is_damage() {
     bench.remove(key::event(1));
     bench.remove(key::event(3));
     assert_eq!(bench.check().missing, 3);
+}
+
+#[test]
+fn reads_do_not_wait_for_a_write_and_answers_do() {
+    let bench = Bench::new();
+    let owner = jid("a@b");
+    bench.commit(vec![put("a@b", "k", "old")]).expect("a commit");
+    let slow_disk = bench.gate.lock().expect("the gate");
+    bench.runtime.block_on(async {
+        let (store, shard) = (bench.store.clone(), shard_of(owner_of(&owner)));
+        let batch = vec![put("a@b", "k", "new"), append("a@b", "1")];
+        let write = tokio::spawn(async move { store.commit(shard, Epoch(1), batch).await });
+        let deadline = tokio::time::Instant::now() + Duration::from_millis(100);
+        while tokio::time::Instant::now() < deadline {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+            let row = bench.store.row(&owner, ROSTER, b"k").await.expect("reads");
+            assert_eq!(row.as_deref(), Some(b"old".as_slice()));
+            assert!(bench.store.page(&owner, ARCHIVE, Seq(0), 9).await.expect("reads").is_empty());
+        }
+        assert!(!write.is_finished(), "no answer before the disk");
+        drop(slow_disk);
+        write.await.expect("a task").expect("a commit");
+    });
+    assert_eq!(bench.row(&owner).expect("reads").as_deref(), Some(b"new".as_slice()));
+}
+
+/// Readers page through a log while it is appended to and trimmed: never an error, never a gap.
+#[test]
+fn pages_and_trims_at_the_same_time() {
+    let bench = Bench::new();
+    let owner = jid("a@b");
+    let ended = Arc::new(AtomicBool::new(false));
+    let readers: Vec<_> = (0..2)
+        .map(|_| {
+            let (store, owner, ended) = (bench.store.clone(), owner.clone(), ended.clone());
+            std::thread::spawn(move || {
+                let runtime = tokio::runtime::Builder::new_current_thread().build();
+                let runtime = runtime.expect("a runtime");
+                let mut pages = 0;
+                while !ended.load(Relaxed) {
+                    let page = runtime.block_on(store.page(&owner, ARCHIVE, Seq(0), 50));
+                    let page = page.expect("a page");
+                    assert!(page.windows(2).all(|w| w[0].seq.0 + 1 == w[1].seq.0));
+                    pages += 1;
+                }
+                pages
+            })
+        })
+        .collect();
+    for n in 0..400 {
+        let batch = (0..20).map(|_| append("a@b", "x")).collect();
+        bench.commit(batch).expect("a commit");
+        let through = Seq(n * 20);
+        let trim = Record::Trim { owner: owner.clone(), log: ARCHIVE, through };
+        bench.commit(vec![trim]).expect("a commit");
+    }
+    ended.store(true, Relaxed);
+    for reader in readers {
+        assert!(reader.join().expect("no reader failed") > 0);
+    }
 }

@@ -8,10 +8,6 @@ use super::{Change, Engine, Visit, guarded};
 use crate::key::Range;
 use crate::{EngineKind, Settings, StoreError};
 
-/// Bytes gathered in memory before they become a sorted file (fjall's own default is 64 MiB).
-///
-/// Little in our own tests, so that they meet sorted files, too.
-const MEMTABLE_BYTES: u64 = if cfg!(test) { 256 * 1024 } else { 16 * 1024 * 1024 };
 /// Bytes of journals before the oldest is forced out; fjall's journals have 64 MB each.
 const JOURNAL_BYTES: u64 = 192 * 1024 * 1024;
 /// One thread that flushes and one that compacts; they sleep while nothing is written.
@@ -34,7 +30,8 @@ impl Fjall {
             .worker_threads(WORKERS)
             .open()
             .map_err(tell)?;
-        let options = || KeyspaceCreateOptions::default().max_memtable_size(MEMTABLE_BYTES);
+        let options =
+            || KeyspaceCreateOptions::default().max_memtable_size(settings.write_buffer_bytes);
         let data = database.keyspace("data", options).map_err(tell)?;
         Ok(Self { data, database })
     }

@@ -24,7 +24,10 @@ pub(super) type Acknowledged = BTreeMap<String, u64>;
 ///
 /// Batch `n` of an owner appends entry `n`, overwrites row `n` modulo [`ROWS`] and writes an event.
 pub(super) fn write(kind: EngineKind, folder: &Path) {
-    let (store, report) = Store::open(&Settings::at(kind, folder)).expect("the store opens");
+    let mut settings = Settings::at(kind, folder);
+    // So that sorted files are made, too.
+    settings.write_buffer_bytes = 256 * 1024;
+    let (store, report) = Store::open(&settings).expect("the store opens");
     assert!(report.is_clean(), "{report:?}");
     let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
     // The test harness has begun a line.
