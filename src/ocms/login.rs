@@ -74,7 +74,7 @@ impl Embedded {
     pub(crate) async fn step(&self, id: AuthId, step: AuthStep) -> AuthReply {
         let reply = match step {
             AuthStep::Begin { realm, mechanism, initial, claimed, channel, extras } => {
-                let login = self.admit(realm, &mechanism, claimed, channel, extras);
+                let login = self.admit(realm, &mechanism, claimed, *channel, extras);
                 match (login, initial) {
                     (Err(failure), _) => Err(failure),
                     (Ok(login), Some(initial)) => self.first(id, login, wiped(initial)).await,
