@@ -30,6 +30,7 @@ use oc_core::auth::{AuthChannel, AuthId, AuthReply, AuthStep, IdentityAnswer, Id
 pub use db::AccountEntry;
 pub use embedded::Embedded;
 pub use error::OcmsError;
+pub use secret::generate_password;
 pub use settings::{Backoff, Clock, Fast, Iterations, Quota, Realm, Registration, Settings};
 
 /// What an [`IdentityProvider`] gives back for later.

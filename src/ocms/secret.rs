@@ -1,13 +1,12 @@
 //! The server secret and what is derived from it, and random bytes.
 
+use base64::Engine;
+use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
 use hmac::{Hmac, KeyInit, Mac};
 use oc_core::BareJid;
 use oc_core::sasl::Verifier;
 use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
-
-use base64::Engine;
-use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
 
 use crate::OcmsError;
 
@@ -104,6 +103,21 @@ pub(crate) fn invitation() -> Result<String, OcmsError> {
 /// A local part for a guest: 128 bits, lower-case hexadecimal.
 pub(crate) fn guest_name() -> Result<String, OcmsError> {
     Ok(format!("{:032x}", u128::from_be_bytes(random()?)))
+}
+
+/// A password that nobody has chosen: 100 bits in four groups, without letters that look alike.
+pub fn generate_password() -> Result<String, OcmsError> {
+    const ALPHABET: &[u8; 32] = b"abcdefghjkmnpqrstuvwxyz123456789";
+    let mut bits = u128::from_be_bytes(random()?);
+    let mut out = String::with_capacity(23);
+    for at in 0..20 {
+        if at > 0 && at % 5 == 0 {
+            out.push('-');
+        }
+        out.push(char::from(ALPHABET[(bits & 31) as usize]));
+        bits >>= 5;
+    }
+    Ok(out)
 }
 
 /// What is kept of an invitation's token.

@@ -76,7 +76,7 @@ async fn xep_0388_stream_header_must_fit() {
             mechanism: "PLAIN".to_owned(),
             initial: Some(Secret(plain("juliet", PASSWORD))),
             claimed: Some(claimed.to_owned()),
-            channel: tls("a"),
+            channel: Box::new(tls("a")),
             extras: AuthExtras::default(),
         };
         house.ocms.auth(fresh_id(), step).await

@@ -143,7 +143,7 @@ pub(super) async fn begin(
         mechanism: mechanism.to_owned(),
         initial: initial.map(Secret),
         claimed: None,
-        channel,
+        channel: Box::new(channel),
         extras,
     };
     ocms.auth(id, step).await

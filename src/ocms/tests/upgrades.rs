@@ -1,11 +1,10 @@
 //! Verifiers that come later: XEP-0480, and a login by PLAIN.
 
-use oc_core::auth::{AuthExtras, AuthFailure, AuthReply, AuthStep};
-use oc_core::sasl::client::{plain, salted_password};
-use oc_core::sasl::{Family, Password};
-
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use oc_core::auth::{AuthExtras, AuthFailure, AuthId, AuthReply, AuthStep, Secret};
+use oc_core::sasl::client::{Gs2, Scram, plain, salted_password};
+use oc_core::sasl::{Family, Password};
 
 use super::{Attempt, House, PASSWORD, begin, failed, fresh_id, scram, settings, tls, who};
 use crate::{Embedded, IdentityProvider};
@@ -29,12 +28,17 @@ fn wanting(tasks: &[&str]) -> AuthExtras {
     AuthExtras { upgrades: tasks.iter().map(ToString::to_string).collect(), ..Default::default() }
 }
 
-async fn task(
-    ocms: &Embedded,
-    id: oc_core::auth::AuthId,
-    task: &str,
-    data: Option<Vec<u8>>,
-) -> AuthReply {
+/// What the server says to the right proof, by SCRAM-SHA-1, of a client that can do these tasks.
+async fn proved(ocms: &Embedded, id: AuthId, tasks: &[&str]) -> AuthReply {
+    let password = Password::prepare(PASSWORD).unwrap();
+    let (first, client) = Scram::begin(Family::Sha1, "juliet", password, "n", &Gs2::No);
+    let reply = begin(ocms, id, "SCRAM-SHA-1", Some(first), tls("a"), wanting(tasks)).await;
+    let AuthReply::Challenge(challenge) = reply else { panic!("{reply:?}") };
+    let (proof, _) = client.respond(&challenge.0, None).unwrap();
+    ocms.auth(id, AuthStep::Respond { data: Secret(proof) }).await
+}
+
+async fn task(ocms: &Embedded, id: AuthId, task: &str, data: Option<Vec<u8>>) -> AuthReply {
     ocms.auth(id, AuthStep::Task { data, task: task.to_owned() }).await
 }
 
@@ -42,20 +46,8 @@ async fn task(
 async fn xep_0480_upgrade_task_by_task() {
     let (ocms, _dir) = old_account().await;
     let (password, id) = (Password::prepare(PASSWORD).unwrap(), fresh_id());
-    let client_first = oc_core::sasl::client::Scram::begin(
-        Family::Sha1,
-        "juliet",
-        password.clone(),
-        "n",
-        &oc_core::sasl::client::Gs2::No,
-    );
     let wanted = ["UPGR-SCRAM-SHA-512", "UPGR-SCRAM-SHA-256", "UPGR-OTHER"];
-    let reply =
-        begin(&ocms, id, "SCRAM-SHA-1", Some(client_first.0), tls("a"), wanting(&wanted)).await;
-    let AuthReply::Challenge(challenge) = reply else { panic!("{reply:?}") };
-    let (proof, _) = client_first.1.respond(&challenge.0, None).unwrap();
-    let respond = AuthStep::Respond { data: oc_core::auth::Secret(proof) };
-    let mut reply = ocms.auth(id, respond).await;
+    let mut reply = proved(&ocms, id, &wanted).await;
     for (round, (name, family)) in
         [(wanted[0], Family::Sha512), (wanted[1], Family::Sha256)].into_iter().enumerate()
     {
@@ -89,10 +81,7 @@ async fn xep_0480_tasks_out_of_order_are_refused() {
         ((name, None), Some((name, Some(vec![1; 31])))),
     ] {
         let id = fresh_id();
-        let message = Some(plain("juliet", PASSWORD));
-        // an id that logged in by PLAIN has all verifiers, so this one goes by SCRAM
-        drop(message);
-        let reply = begun_tasks(&ocms, id, name).await;
+        let reply = proved(&ocms, id, &[name]).await;
         assert!(matches!(reply, AuthReply::Continue { .. }), "{reply:?}");
         let mut reply = task(&ocms, id, first.0, first.1).await;
         if let Some((name, data)) = second {
@@ -105,17 +94,6 @@ async fn xep_0480_tasks_out_of_order_are_refused() {
     }
     let reply = scram(&ocms, Attempt::default()).await;
     assert_eq!(failed(reply), AuthFailure::NotAuthorized);
-}
-
-async fn begun_tasks(ocms: &Embedded, id: oc_core::auth::AuthId, name: &str) -> AuthReply {
-    let password = Password::prepare(PASSWORD).unwrap();
-    let gs2 = oc_core::sasl::client::Gs2::No;
-    let (first, client) =
-        oc_core::sasl::client::Scram::begin(Family::Sha1, "juliet", password, "n", &gs2);
-    let reply = begin(ocms, id, "SCRAM-SHA-1", Some(first), tls("a"), wanting(&[name])).await;
-    let AuthReply::Challenge(challenge) = reply else { panic!("{reply:?}") };
-    let (proof, _) = client.respond(&challenge.0, None).unwrap();
-    ocms.auth(id, AuthStep::Respond { data: oc_core::auth::Secret(proof) }).await
 }
 
 #[tokio::test]
