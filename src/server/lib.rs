@@ -1,5 +1,6 @@
 //! The server: sockets, tasks and time around the machines of `oc-core` and `oc-xeps`.
 
+pub mod admin;
 pub mod admission;
 pub mod c2s;
 pub mod config;
@@ -7,6 +8,7 @@ pub mod edge;
 pub mod house;
 pub mod log;
 pub mod metrics;
+pub mod reload;
 pub mod shard;
 pub mod signals;
 pub mod switchboard;

@@ -1,7 +1,7 @@
 //! `[auth]`: how clients prove who they are.
 
 use super::section::section;
-use super::value::{Count, DAY, HOUR, Period, Rate, choice};
+use super::value::{Count, DAY, MINUTE, Period, Rate, choice};
 
 choice! {
     /// A SASL mechanism; each SCRAM stands for its form with channel binding (-PLUS), too.
@@ -23,18 +23,18 @@ section! {
         /// SASL mechanisms that are offered, best first. Each SCRAM stands for its form with
         /// channel binding, too. With PLAIN the server sees the password, and offers it only inside
         /// TLS.
-        live mechanisms: Vec<Mechanism> =
+        restart mechanisms: Vec<Mechanism> =
             vec![Mechanism::ScramSha512, Mechanism::ScramSha256, Mechanism::ScramSha1];
         /// Rounds of hashing between a new password and what is kept of it, with SHA-256 and
         /// SHA-512. More make a stolen database less useful, and logins of phones slower.
-        live iterations: Count<4_096, 10_000_000> = Count::of(100_000);
+        restart iterations: Count<4_096, 10_000_000> = Count::of(100_000);
         /// The same with SHA-1, which only old clients use.
-        live iterations_sha1: Count<4_096, 10_000_000> = Count::of(10_000);
+        restart iterations_sha1: Count<4_096, 10_000_000> = Count::of(10_000);
         /// How long a client may come back with a token instead of a password (XEP-0484). "0 s"
         /// grants no tokens.
-        live fast_ttl: Period<0, { 365 * DAY }> = Period::of(21 * DAY);
-        /// Failed logins that one account or one address is allowed; more are answered with a
-        /// delay.
-        live failures: Rate<false> = Rate::of(20, HOUR);
+        restart fast_ttl: Period<0, { 365 * DAY }> = Period::of(21 * DAY);
+        /// Failed logins of one account before each further one has to wait, longer every time;
+        /// four times as many for one address.
+        restart failures: Rate<false> = Rate::of(5, MINUTE);
     }
 }

@@ -32,9 +32,9 @@ section! {
         /// File with the certificate's private key, PEM.
         live key: Option<Location> = None, eg "\"/etc/open-conference/example.org/privkey.pem\"";
         /// Who may make an account from a client: nobody, people with an invitation, or everybody.
-        live registration: Registration = Registration::Closed;
+        restart registration: Registration = Registration::Closed;
         /// Whether clients get in without an account, under a name that ends with the session.
-        live anonymous: bool = false;
+        restart anonymous: bool = false;
         /// Accounts that administer this domain.
         live administrators: Vec<Account> = Vec::new(), eg "[\"admin@example.org\"]";
         /// Where people complain about abuse; shown to everybody, like the five that follow.

@@ -25,6 +25,6 @@ section! {
         /// bytes.
         live stanza_size: Size<{ 10 * KIB }, { 16 * MIB }> = Size::of(256 * KIB);
         /// New accounts from one address, where domains let people register.
-        live registrations: Rate<false> = Rate::of(5, HOUR);
+        restart registrations: Rate<false> = Rate::of(5, HOUR);
     }
 }

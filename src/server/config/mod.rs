@@ -12,6 +12,7 @@ pub mod address;
 mod document;
 mod error;
 mod load;
+mod parts;
 mod rules;
 mod section;
 pub mod value;
@@ -68,6 +69,12 @@ macro_rules! sections {
                     return self.$field.nth(nth);
                 })*
                 None
+            }
+
+            /// Takes over from `new` what may change while the server runs; see
+            /// [`Self::restart_needed`] for the rest.
+            pub fn adopt(&mut self, new: &Self) {
+                $(Shape::adopt(&mut self.$field, &new.$field);)*
             }
 
             /// All settings of all sections of a name.

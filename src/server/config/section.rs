@@ -29,6 +29,9 @@ pub(super) trait Head {
     const NAME: &'static str;
     /// Its documentation, line by line.
     const DOC: &'static [&'static str];
+
+    /// Takes over what may change while the server runs.
+    fn adopt(&mut self, new: &Self);
 }
 
 /// What all sections can do.
@@ -56,6 +59,8 @@ pub(super) trait Shape {
     fn nth(&mut self, nth: usize) -> Option<&mut dyn Section>;
     /// All of them; the default one if there is none.
     fn describe_all(&self) -> Vec<Vec<Described>>;
+    /// Takes over what may change while the server runs.
+    fn adopt(&mut self, new: &Self);
 }
 
 impl<T: Section + Head> Shape for T {
@@ -70,9 +75,13 @@ impl<T: Section + Head> Shape for T {
     fn describe_all(&self) -> Vec<Vec<Described>> {
         vec![self.describe()]
     }
+
+    fn adopt(&mut self, new: &Self) {
+        Head::adopt(self, new);
+    }
 }
 
-impl<T: Section + Head + Default> Shape for Vec<T> {
+impl<T: Section + Head + Default + Clone> Shape for Vec<T> {
     const NAME: &'static str = T::NAME;
     const DOC: &'static [&'static str] = T::DOC;
     const MANY: bool = true;
@@ -89,6 +98,21 @@ impl<T: Section + Head + Default> Shape for Vec<T> {
             return vec![T::default().describe()];
         }
         self.iter().map(T::describe).collect()
+    }
+
+    /// Sections that need a restart are told apart by their first setting: those that are new wait,
+    /// those that went stay.
+    fn adopt(&mut self, new: &Self) {
+        if T::default().describe().iter().all(|setting| !setting.restart) {
+            self.clone_from(new);
+            return;
+        }
+        let first = |section: &T| section.describe().first().and_then(|s| s.value.clone());
+        for section in self {
+            if let Some(new) = new.iter().find(|new| first(new) == first(section)) {
+                Head::adopt(section, new);
+            }
+        }
     }
 }
 
@@ -119,6 +143,10 @@ macro_rules! section {
         impl $crate::config::section::Head for $name {
             const NAME: &'static str = $section;
             const DOC: &'static [&'static str] = &[$($doc,)*];
+
+            fn adopt(&mut self, new: &Self) {
+                $($crate::config::section::section!(@adopt $when self new $field);)*
+            }
         }
 
         impl $crate::config::section::Section for $name {
@@ -155,5 +183,12 @@ macro_rules! section {
     };
     (@restart live) => { false };
     (@restart restart) => { true };
+    (@adopt live $self:ident $new:ident $field:ident) => {
+        $self.$field.clone_from(&$new.$field)
+    };
+    (@adopt restart $self:ident $new:ident $field:ident) => {
+        // It stays.
+        let _ = &$new.$field;
+    };
 }
 pub(crate) use section;
