@@ -10,6 +10,7 @@ pub mod bind2;
 pub mod caps;
 pub mod channel_binding;
 pub mod contact;
+pub mod csi;
 pub mod dataform;
 pub mod disco;
 pub mod extdisco;
@@ -41,6 +42,7 @@ pub fn all() -> Vec<&'static Xep> {
         &caps::XEP,
         &channel_binding::XEP,
         &contact::XEP,
+        &csi::XEP,
         &dataform::XEP,
         &disco::XEP,
         &extdisco::XEP,

@@ -6,16 +6,17 @@
 use oc_core::ns;
 use oc_core::stream::{Bind, RosterVersioning, Sasl, StartTls, StreamFeature};
 
-use crate::{channel_binding, limits, sasl2, sm};
+use crate::{channel_binding, csi, limits, sasl2, sm};
 
 /// What a client stream negotiates, in order.
 pub static FEATURES: &[&dyn StreamFeature] = &[
     &StartTls,
-    &sasl2::Sasl2 { session: &[ns::SM] },
+    &sasl2::Sasl2 { session: &[csi::NS, ns::SM] },
     &Sasl,
     &channel_binding::ChannelBinding,
     &limits::StreamLimitsFeature,
     &sm::StreamManagement,
+    &csi::ClientState,
     &Bind,
     &RosterVersioning,
 ];

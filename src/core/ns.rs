@@ -86,5 +86,4 @@ pub(crate) const KNOWN: &[&str] = &[
     "urn:xmpp:sasl:2",
     "urn:xmpp:bind:0",
     "urn:xmpp:fast:0",
-    "urn:xmpp:csi:0",
 ];

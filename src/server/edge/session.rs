@@ -5,6 +5,7 @@ use std::rc::Rc;
 use oc_core::limits::OUTBOX_BYTES;
 use oc_core::session::{Receipt, SessionId};
 use oc_core::{Element, FullJid, Stanza, StreamCondition, StreamError, Time};
+use oc_xeps::csi::Csi;
 use oc_xeps::sm;
 
 use super::line::{Line, LineEvent};
@@ -18,6 +19,8 @@ pub(super) struct Session {
     pub(super) line: Option<Rc<Line>>,
     /// Stream management, if it was enabled.
     pub(super) sm: Option<sm::Session>,
+    /// Client state (XEP-0352).
+    pub(super) csi: Csi,
     /// Stanzas that came before the client could know of its resource.
     early: Option<Vec<Stanza>>,
     /// Stanzas from the client, counted whether or not stream management is on.
@@ -37,6 +40,7 @@ impl Session {
             jid: None,
             line: Some(line),
             sm: None,
+            csi: Csi::default(),
             early: Some(Vec::new()),
             received: 0,
             in_flight: 0,
@@ -84,7 +88,18 @@ impl Session {
             early.push(stanza);
             return;
         }
-        self.send(&stanza, now);
+        for stanza in self.csi.outgoing(stanza) {
+            self.send(&stanza, now);
+        }
+    }
+
+    /// The client says whether somebody looks at it; false if the element says something else.
+    pub(super) fn client_state(&mut self, el: &Element, now: Time) -> bool {
+        let Some(held) = self.csi.take(el) else { return false };
+        for stanza in held {
+            self.send(&stanza, now);
+        }
+        true
     }
 
     fn send(&mut self, stanza: &Stanza, now: Time) {
@@ -132,6 +147,7 @@ impl Session {
     pub(super) fn undelivered(&mut self, domain: &str) -> Vec<Stanza> {
         let mut all: Vec<Stanza> =
             self.sm.take().map(|sm| sm.outbound.into_undelivered(domain)).unwrap_or_default();
+        all.extend(self.csi.release());
         all.extend(self.early.take().unwrap_or_default());
         all
     }

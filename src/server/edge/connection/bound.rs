@@ -43,7 +43,10 @@ impl Connection {
             Some(Ok(_)) => Some(sm::unexpected()),
             Some(Err(sm::Misuse::Failed(failed))) => Some(failed),
             Some(Err(sm::Misuse::Stream(_))) => None,
-            None => None,
+            None => {
+                session.client_state(el, self.edge.now());
+                None
+            }
         }
     }
 
@@ -51,6 +54,9 @@ impl Connection {
     pub(super) fn nonza(&mut self, el: &Element) {
         let Some(session) = self.session.clone() else { return };
         let Some(nonza) = Nonza::read(el) else {
+            if session.borrow_mut().client_state(el, self.edge.now()) {
+                return;
+            }
             self.feed(StreamInput::End(oc_core::StreamError::new(
                 oc_core::StreamCondition::UnsupportedStanzaType,
                 "RFC 6120 §4.9.3.24",
