@@ -1,8 +1,8 @@
 //! What the stream says to the identity service, and hears back.
 //!
-//! The stream machine knows no verifier: it relays SASL messages to whoever owns the names of a realm
-//! (the embedded identity service, or a remote one) and gets [`AuthReply`] back. Nothing in here is
-//! logged; passwords, proofs and tokens have no `Debug` output but their length.
+//! The stream machine knows no verifier: it relays SASL messages to whoever owns the names of a
+//! realm (the embedded identity service, or a remote one) and gets [`AuthReply`] back. Nothing in
+//! here is logged; passwords, proofs and tokens have no `Debug` output but their length.
 
 use std::fmt;
 
@@ -52,7 +52,8 @@ impl ChannelBindings {
 /// What is known of the connection that authenticates.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct AuthChannel {
-    /// Whether TLS protects the stream, or it is a loopback listener that was allowed to do without.
+    /// Whether TLS protects the stream, or it is a loopback listener that was allowed to do
+    /// without.
     pub confidential: bool,
     /// Its channel bindings.
     pub bindings: ChannelBindings,
@@ -60,7 +61,8 @@ pub struct AuthChannel {
     pub rate_key: String,
     /// Mechanisms that were advertised to this client, in order (hashed by XEP-0474).
     pub advertised: Vec<String>,
-    /// Channel-binding types that were advertised (hashed by XEP-0474); `None` if XEP-0440 was not sent.
+    /// Channel-binding types that were advertised (hashed by XEP-0474); `None` if XEP-0440 was not
+    /// sent.
     pub advertised_bindings: Option<Vec<String>>,
 }
 
@@ -111,8 +113,8 @@ pub enum AuthStep {
     },
     /// XEP-0480: data of an upgrade task.
     Task {
-        /// Data of the client: for XEP-0480 #scram what is in `<hash/>`, base64 decoded. `None` starts
-        /// the task that [`AuthReply::Continue`] offered.
+        /// Data of the client: for XEP-0480 #scram what is in `<hash/>`, base64 decoded. `None`
+        /// starts the task that [`AuthReply::Continue`] offered.
         data: Option<Vec<u8>>,
         /// Name of the task.
         task: String,

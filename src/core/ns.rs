@@ -28,6 +28,8 @@ pub const ROSTER_VERSIONING: &str = "urn:xmpp:features:rosterver";
 pub const PRE_APPROVAL: &str = "urn:xmpp:features:pre-approval";
 /// Namespaces in XML: the `xml` prefix.
 pub const XML: &str = "http://www.w3.org/XML/1998/namespace";
+/// XEP-0480 #scram: data of SCRAM upgrade tasks.
+pub const SCRAM_UPGRADE: &str = "urn:xmpp:scram-upgrade:0";
 /// XEP-0198: stream management.
 pub const SM: &str = "urn:xmpp:sm:3";
 /// XEP-0203: delayed delivery; stamped by the server on what it kept.

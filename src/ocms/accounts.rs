@@ -162,7 +162,7 @@ impl Accounts {
         Account {
             id,
             disabled: stored.disabled,
-            fake: settings.families.iter().filter(missing).map(fake).collect(),
+            fake: settings.stored_families().iter().filter(missing).map(fake).collect(),
             stored: stored.verifiers.into_iter().map(Arc::new).collect(),
             damaged: stored.damaged,
         }

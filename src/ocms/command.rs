@@ -99,7 +99,7 @@ impl Embedded {
             return Err(IdentityRefusal::TooMany.into());
         }
 
-        let verifiers = self.derive(self.settings.families.clone(), password).await?;
+        let verifiers = self.derive(self.settings.stored_families().to_vec(), password).await?;
         let mut change = self.db.change().await?;
         let Some(account) = db::insert_account(&mut change, jid, self.now()).await? else {
             return Err(IdentityRefusal::Exists.into());
@@ -122,7 +122,7 @@ impl Embedded {
 
     async fn set_password(&self, jid: &BareJid, password: Secret) -> Result<IdentityAnswer, Not> {
         let password = self.acceptable(jid, password)?;
-        let verifiers = self.derive(self.settings.families.clone(), password).await?;
+        let verifiers = self.derive(self.settings.stored_families().to_vec(), password).await?;
         let mut change = self.db.change().await?;
         let account = existing(&mut change, jid).await?;
         db::remove_verifiers(&mut change, account).await?;

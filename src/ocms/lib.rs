@@ -55,8 +55,9 @@ pub trait IdentityProvider: Send + Sync {
 
     /// One step of an exchange.
     ///
-    /// `id` is new for each [`AuthStep::Begin`] and unpredictable to others; an exchange ends with
-    /// `Success`, `Failure` or [`AuthStep::Abort`], and 60 s after its beginning.
+    /// `id` is unpredictable to others; a new [`AuthStep::Begin`] ends what was under way by the
+    /// same id. An exchange ends with `Success`, `Failure` or [`AuthStep::Abort`], and 60 s after
+    /// its beginning.
     fn auth(&self, id: AuthId, step: AuthStep) -> Answer<'_, AuthReply>;
 
     /// An operation on accounts.

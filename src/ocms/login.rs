@@ -74,6 +74,7 @@ impl Embedded {
     pub(crate) async fn step(&self, id: AuthId, step: AuthStep) -> AuthReply {
         let reply = match step {
             AuthStep::Begin { realm, mechanism, initial, claimed, channel, extras } => {
+                self.exchanges.abort(id);
                 let login = self.admit(realm, &mechanism, claimed, *channel, extras);
                 match (login, initial) {
                     (Err(failure), _) => Err(failure),

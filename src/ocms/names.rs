@@ -7,7 +7,7 @@
 /// Bytes of a new name (RFC 7622 §3.3 allows 1023).
 const NAME_BYTES_MAX: usize = 256;
 
-/// Names by which people look for those who run a service (RFC 2142 §2 to §5), and which nobody may
+/// Names by which people look for those who run a service (RFC 2142), and which nobody may
 /// take for himself.
 const RESERVED: &[&str] = &[
     "abuse",

@@ -56,7 +56,7 @@ impl ServerSecret {
         self.derive(b"verifier", &parts)[..16].to_vec()
     }
 
-    /// A XEP-0484 token; the prefix (RFC 8959 §2) lets tools find tokens where they should not be.
+    /// A XEP-0484 token; the prefix (RFC 8959) lets tools find tokens where they should not be.
     pub(crate) fn token(&self, parts: TokenParts<'_>) -> Zeroizing<String> {
         let derived = self.derive(
             b"fast token",

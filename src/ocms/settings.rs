@@ -15,7 +15,8 @@ pub struct Settings {
     pub path: Option<PathBuf>,
     /// The domains whose accounts live here.
     pub realms: Vec<Realm>,
-    /// SCRAM families that are offered and for which new verifiers are made, in any order.
+    /// SCRAM families that are offered and for which new verifiers are made, in any order; none
+    /// leaves PLAIN, where a realm allows it.
     pub families: Vec<Family>,
     /// Iterations of new verifiers.
     pub iterations: Iterations,
@@ -35,6 +36,13 @@ pub struct Settings {
     pub cached_accounts_max: usize,
     /// Where the moment comes from.
     pub clock: Clock,
+}
+
+impl Settings {
+    /// Families of new verifiers: those offered, or one by which PLAIN is checked if none is.
+    pub(crate) fn stored_families(&self) -> &[Family] {
+        if self.families.is_empty() { &[Family::Sha256] } else { &self.families }
+    }
 }
 
 impl Default for Settings {

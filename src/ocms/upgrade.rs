@@ -6,18 +6,15 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use oc_core::Element;
 use oc_core::auth::{AuthExtras, AuthFailure, AuthId, AuthReply, Secret};
 use oc_core::sasl::{Family, Key, SALT_BYTES, Verifier};
+use oc_core::{Element, ns};
 use zeroize::Zeroizing;
 
 use crate::accounts::Account;
 use crate::embedded::{Embedded, unavailable};
 use crate::login::{Proved, State};
 use crate::secret::random;
-
-/// XEP-0480 #scram
-const SCRAM_UPGRADE: &str = "urn:xmpp:scram-upgrade:0";
 
 /// Logged in but for the upgrade tasks.
 pub(crate) struct Tasks {
@@ -76,7 +73,7 @@ impl Embedded {
             (None, None) => {
                 let salt = random::<SALT_BYTES>().map_err(unavailable)?.to_vec();
                 let iterations = self.settings.iterations.of(family);
-                let told = Element::new("salt", SCRAM_UPGRADE)
+                let told = Element::new("salt", ns::SCRAM_UPGRADE)
                     .with_attr("iterations", iterations.to_string())
                     .with_text(STANDARD.encode(&salt));
                 tasks.salting = Some((salt, iterations));
