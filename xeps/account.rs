@@ -2,7 +2,7 @@
 
 use oc_core::account::AccountFeature;
 
-use crate::offline;
+use crate::{last_activity, offline};
 
 /// The list. Order matters only where the line says so.
-pub static FEATURES: &[&dyn AccountFeature] = &[&offline::Offline];
+pub static FEATURES: &[&dyn AccountFeature] = &[&last_activity::LastGone, &offline::Offline];

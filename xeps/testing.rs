@@ -1,5 +1,7 @@
 //! A domain for tests: stanzas in and out as text, in the manner of the examples of the XEPs.
 
+pub(crate) mod account;
+
 use std::sync::Arc;
 
 use oc_core::host::{Asker, Found, Host, HostEffect, HostInput, HostSettings, Question, Token};

@@ -35,8 +35,8 @@ pub trait AccountFeature: Sync {
         Answer::Pass
     }
 
-    /// An IQ `get` or `set` from somebody else that is about to be delivered to a full JID of the
-    /// account.
+    /// An IQ `get` or `set` from somebody else to a full JID of the account, bound or not: whether
+    /// it may be delivered.
     ///
     /// # Errors
     /// The refusal to send instead.

@@ -19,19 +19,23 @@ impl Account {
             At::Resource(_) if iq.is_request() && is_roster(&iq) && !own => {
                 self.refuse(&iq, &unavailable("RFC 6121 §2.1.6"), out);
             }
-            At::Resource(session) => {
-                let passed = if iq.is_request() && !own {
+            At::Resource(_) | At::Gone => {
+                // Asked also for a resource that is gone, so that a refusal tells nobody which it
+                // is.
+                let refused = if iq.is_request() && !own {
                     self.each_feature(ctx, out, |feature, turn| feature.pass_iq(&iq, turn).err())
                 } else {
                     None
                 };
-                match passed {
-                    None => out.push(AccountEffect::Deliver { session, stanza: iq }),
-                    Some(reject) => self.refuse(&iq, &reject, out),
+                match (refused, at) {
+                    (Some(reject), _) => self.refuse(&iq, &reject, out),
+                    (None, At::Resource(session)) => {
+                        out.push(AccountEffect::Deliver { session, stanza: iq });
+                    }
+                    // RFC 6121 §8.5.3.2.3: a request is refused; an answer has nowhere to go.
+                    (None, _) => self.refuse(&iq, &unavailable("RFC 6121 §8.5.3.2.3"), out),
                 }
             }
-            // RFC 6121 §8.5.3.2.3: a request is refused; an answer has nowhere to go.
-            At::Gone => self.refuse(&iq, &unavailable("RFC 6121 §8.5.3.2.3"), out),
         }
     }
 

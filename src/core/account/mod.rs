@@ -103,7 +103,10 @@ pub enum AccountInput {
         page: Option<FoundPage>,
     },
     /// The account was removed at the identity service; the machine is of no use afterwards.
-    Removed,
+    Removed {
+        /// What its sessions are told.
+        error: StreamError,
+    },
 }
 
 /// A question to the store about one of the account's logs.
@@ -243,7 +246,7 @@ impl Account {
                     Some(())
                 });
             }
-            AccountInput::Removed => self.removed(out),
+            AccountInput::Removed { error } => self.removed(&error, out),
         }
     }
 
@@ -339,7 +342,7 @@ impl Account {
     }
 
     /// The account is gone: contacts are told, sessions end, nothing stays stored.
-    fn removed(&mut self, out: &mut Effects) {
+    fn removed(&mut self, error: &StreamError, out: &mut Effects) {
         out.push(AccountEffect::Store(Record::Forget { owner: self.jid.clone() }));
         let sessions: Vec<_> = self.resources.iter().map(|r| r.session).collect();
         for session in sessions {
@@ -347,9 +350,7 @@ impl Account {
             let presence = presence::unavailable(&resource.jid, None);
             self.tell_unavailable(session, &presence, out);
             self.resources.remove(session);
-            let error = StreamError::new(StreamCondition::NotAuthorized, "RFC 6120 §4.9.3.12")
-                .text("account removed");
-            out.push(AccountEffect::Close { session, error });
+            out.push(AccountEffect::Close { session, error: error.clone() });
         }
         let contacts: Vec<_> =
             self.roster.iter().map(|(jid, item)| (jid.clone(), item.state)).collect();

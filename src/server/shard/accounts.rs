@@ -192,7 +192,7 @@ impl Accounts {
             Behind::Mail(ToShard::Routed { stanza, receipt }) => {
                 AccountInput::Routed { stanza, receipt }
             }
-            Behind::Mail(ToShard::Removed { .. }) => AccountInput::Removed,
+            Behind::Mail(ToShard::Removed { error }) => AccountInput::Removed { error },
         };
         let mut effects = Vec::new();
         let handled = catch_unwind(AssertUnwindSafe(|| {

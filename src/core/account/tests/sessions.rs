@@ -198,7 +198,8 @@ fn removed_account_says_goodbye() {
     desk.contact("asked@example.net", "none", Some("subscribe"));
     desk.online(1, "balcony", 0);
     desk.client(1, "<presence to='room@chat.example.com/j'/>");
-    let effects = desk.handle(AccountInput::Removed);
+    let gone = StreamError::new(StreamCondition::NotAuthorized, "RFC 6120 §4.9.3.12");
+    let effects = desk.handle(AccountInput::Removed { error: gone.clone() });
     assert_eq!(effects[0], AccountEffect::Store(Record::Forget { owner: bare(JULIET) }));
     let said: Vec<_> = brief(&effects).into_iter().filter(|l| l.starts_with("out")).collect();
     assert_eq!(
@@ -211,11 +212,7 @@ fn removed_account_says_goodbye() {
             "out unsubscribed juliet@example.com->both@example.net",
         ]
     );
-    assert!(
-        effects
-            .iter()
-            .any(|e| matches!(e, AccountEffect::Close { session, .. } if *session == id(1)))
-    );
+    assert!(effects.contains(&AccountEffect::Close { session: id(1), error: gone }));
     assert!(desk.account.is_idle());
     assert_eq!(desk.saved, Saved::default());
 }
