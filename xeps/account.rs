@@ -2,7 +2,8 @@
 
 use oc_core::account::AccountFeature;
 
-use crate::offline;
+use crate::{disco, offline, ping, register};
 
 /// The list. Order matters only where the line says so.
-pub static FEATURES: &[&dyn AccountFeature] = &[&offline::Offline];
+pub static FEATURES: &[&dyn AccountFeature] =
+    &[&ping::AccountPing, &disco::AccountDisco, &offline::Offline, &register::AtHome];
