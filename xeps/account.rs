@@ -2,7 +2,13 @@
 
 use oc_core::account::AccountFeature;
 
-use crate::{last_activity, offline};
+use crate::{disco, last_activity, offline, ping, register};
 
 /// The list. Order matters only where the line says so.
-pub static FEATURES: &[&dyn AccountFeature] = &[&last_activity::LastGone, &offline::Offline];
+pub static FEATURES: &[&dyn AccountFeature] = &[
+    &ping::AccountPing,
+    &disco::AccountDisco,
+    &last_activity::LastGone,
+    &offline::Offline,
+    &register::AtHome,
+];

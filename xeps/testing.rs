@@ -4,10 +4,13 @@ pub(crate) mod account;
 
 use std::sync::Arc;
 
+use oc_core::account::{Account, AccountEffect, AccountInput};
 use oc_core::host::{Asker, Found, Host, HostEffect, HostInput, HostSettings, Question, Token};
 use oc_core::limits::StreamLimits;
+use oc_core::record::Saved;
+use oc_core::session::{EdgeId, SessionId};
 use oc_core::xml::parse_document;
-use oc_core::{BareJid, Condition, Ctx, Element, ErrorType, Ids, Jid, Stanza, Time, ns};
+use oc_core::{BareJid, Condition, Ctx, Element, ErrorType, Ids, Jid, Kind, Stanza, Time, ns};
 
 use crate::host::FEATURES;
 
@@ -124,5 +127,72 @@ impl Domain {
     /// The features that the domain announces.
     pub(crate) fn features(&self) -> Vec<&'static str> {
         self.host.view(Asker::Stranger).info().features
+    }
+}
+
+/// An account with one bound session and the list that the server uses.
+pub(crate) struct Client {
+    account: Account,
+    address: BareJid,
+    ids: Counter,
+    /// What the client was sent.
+    pub(crate) delivered: Vec<Stanza>,
+    /// What was sent to others.
+    pub(crate) routed: Vec<Stanza>,
+}
+
+impl Client {
+    const SESSION: SessionId = SessionId { edge: EdgeId(0), key: 1 };
+
+    pub(crate) fn new(address: &str) -> Self {
+        let address = bare(address);
+        let account = Account::load(address.clone(), &Saved::default(), crate::account::FEATURES);
+        let account = account.expect("nothing was saved");
+        let (delivered, routed) = (Vec::new(), Vec::new());
+        let mut client = Self { account, address, ids: Counter(0), delivered, routed };
+        let resource = Some("balcony".to_owned());
+        client.handle(AccountInput::Attach { session: Self::SESSION, resource });
+        client
+    }
+
+    fn handle(&mut self, input: AccountInput) {
+        let mut out = Vec::new();
+        let mut ctx = Ctx { now: START, ids: &mut self.ids };
+        self.account.handle(input, &mut ctx, &mut out);
+        for effect in out {
+            match effect {
+                AccountEffect::Deliver { stanza, .. } => self.delivered.push(stanza),
+                AccountEffect::Route { stanza, .. } => self.routed.push(stanza),
+                _ => {}
+            }
+        }
+    }
+
+    fn stanza(from: Jid, to: Option<&str>, type_: &str, payload: &str) -> Stanza {
+        let mut iq = Stanza::with_type(Kind::Iq, type_).from_jid(from).with_child(el(payload));
+        iq.set_to(to.map(jid));
+        iq.element_mut().set_attr("id", "1");
+        iq
+    }
+
+    /// The client sends a request.
+    pub(crate) fn send(&mut self, to: Option<&str>, type_: &str, payload: &str) {
+        let from = jid(&format!("{}/balcony", self.address));
+        let stanza = Self::stanza(from, to, type_, payload);
+        self.handle(AccountInput::FromClient { session: Self::SESSION, stanza, receipt: None });
+    }
+
+    /// The client sends a request and is answered by its account.
+    pub(crate) fn iq(&mut self, to: Option<&str>, type_: &str, payload: &str) -> Stanza {
+        self.send(to, type_, payload);
+        self.delivered.pop().expect("an answer")
+    }
+
+    /// Somebody else asks the account; hands back what is sent to them.
+    pub(crate) fn hear(&mut self, from: &str, type_: &str, payload: &str) -> Stanza {
+        let to = self.address.to_string();
+        let stanza = Self::stanza(jid(from), Some(&to), type_, payload);
+        self.handle(AccountInput::Routed { stanza, receipt: None });
+        self.routed.pop().expect("an answer")
     }
 }

@@ -1,9 +1,10 @@
 //! Service Discovery.
 //!
-//! What a domain is, can do and contains. Nothing is listed here: identities, features, forms,
+//! What a domain or an account is, can do and contains. Nothing is listed here: identities, features, forms,
 //! nodes and items come from the features that are active, so that what is announced is what is
 //! answered.
 
+mod account;
 mod host;
 #[cfg(test)]
 mod tests;
@@ -12,6 +13,7 @@ use oc_core::feature::Answer;
 use oc_core::spec::{Status, Xep};
 use oc_core::{Condition, Element, Reject, Stanza, ns};
 
+pub use account::AccountDisco;
 pub use host::Disco;
 
 /// XEP-0030

@@ -1,7 +1,7 @@
 use oc_core::host::{HostSettings, Service};
 use oc_core::{Condition, ErrorType, ns};
 
-use crate::testing::{Domain, el, jid};
+use crate::testing::{Client, Domain, el, heard, jid};
 
 const INFO: &str = "<query xmlns='http://jabber.org/protocol/disco#info'/>";
 const ITEMS: &str = "<query xmlns='http://jabber.org/protocol/disco#items'/>";
@@ -71,4 +71,41 @@ fn xep_0030_info_basic_only_get() {
     let mut domain = Domain::new(HostSettings::default());
     let refused = domain.refused("a@example.org/r", "set", INFO);
     assert_eq!(refused, (Condition::ServiceUnavailable, ErrorType::Cancel));
+}
+
+#[test]
+fn xep_0030_info_basic_of_an_account() {
+    let mut juliet = Client::new("juliet@example.org");
+    let answer = juliet.iq(Some("juliet@example.org"), "get", INFO);
+    let query = heard(answer.payload().expect("a payload"));
+    let identity = query.child("identity", ns::DISCO_INFO).expect("an identity");
+    assert_eq!(identity.attr("category"), Some("account"));
+    assert_eq!(identity.attr("type"), Some("registered"));
+    let mut declared: Vec<_> = crate::account::FEATURES
+        .iter()
+        .flat_map(|feature| feature.xep().features)
+        .copied()
+        .collect();
+    declared.sort_unstable();
+    declared.dedup();
+    let announced: Vec<_> = query.children().filter_map(|c| c.attr("var")).collect();
+    assert_eq!(announced, declared);
+    let items = juliet.iq(None, "get", ITEMS);
+    assert_eq!(items.payload().map(heard), Some(el(ITEMS)), "no resource is available yet");
+    let node = INFO.replace("/>", " node='nobody'/>");
+    let unknown = juliet.iq(None, "get", &node);
+    let expected = Some((Condition::ItemNotFound, ErrorType::Cancel));
+    assert_eq!(unknown.error_condition(), expected);
+}
+
+#[test]
+fn xep_0030_security_strangers_learn_nothing() {
+    let mut juliet = Client::new("juliet@example.org");
+    for query in [INFO, ITEMS] {
+        for from in ["eve@evil.example/r", "eve@example.org/r", "evil.example"] {
+            let refused = juliet.hear(from, "get", query);
+            let expected = Some((Condition::ServiceUnavailable, ErrorType::Cancel));
+            assert_eq!(refused.error_condition(), expected, "{from}");
+        }
+    }
 }

@@ -6,7 +6,7 @@ use oc_core::host::{Found, HostFeature, Question, Turn};
 use oc_core::spec::Xep;
 use oc_core::{BareJid, Condition, Element, Reject, Stanza};
 
-use super::{NS, XEP, account, credentials, refusal, removed};
+use super::{NS, XEP, account_of, credentials, refusal, removed};
 
 const CHANGE: u64 = 0;
 const REMOVE: u64 = 1;
@@ -87,7 +87,7 @@ fn change(asked: &Element, own: BareJid, turn: &mut Turn<'_, '_>) -> Answer {
         let text = "Both name and new password are needed.";
         return Answer::Reject(Reject::new(Condition::BadRequest, RULE).text(text));
     };
-    if account(&username, turn.view.domain.as_str()).as_ref() != Some(&own) {
+    if account_of(&username, turn.view.domain.as_str()).as_ref() != Some(&own) {
         let text = "Only the password of the own account can be changed.";
         return Answer::Reject(Reject::new(Condition::NotAllowed, RULE).text(text));
     }

@@ -5,6 +5,7 @@
 //! passwords and removes accounts. The names of administrators can neither be registered nor be
 //! given up in band: who took the name would take the rights.
 
+mod account;
 mod host;
 mod stream;
 #[cfg(test)]
@@ -19,6 +20,7 @@ use oc_core::{BareJid, Condition, Element, ErrorType, Reject, StreamCondition, S
 
 use crate::dataform::Submission;
 
+pub use account::AtHome;
 pub use host::Registered;
 pub use stream::InBand;
 
@@ -111,7 +113,7 @@ pub fn submit(
     let missing =
         || Reject::new(Condition::NotAcceptable, RULE).text("Both name and password are needed.");
     let (username, password) = (username.ok_or_else(missing)?, password.ok_or_else(missing)?);
-    let account = account(&username, policy.domain)
+    let account = account_of(&username, policy.domain)
         .ok_or_else(|| Reject::new(Condition::NotAcceptable, RULE).text("This is no name."))?;
     if policy.reserved.contains(&account) {
         return Err(Reject::new(Condition::Conflict, RULE));
@@ -166,7 +168,7 @@ fn unavailable() -> Reject {
 }
 
 /// The bare JID of a user name at a domain; some clients send the whole address.
-fn account(username: &str, domain: &str) -> Option<BareJid> {
+fn account_of(username: &str, domain: &str) -> Option<BareJid> {
     let local = username.strip_suffix(domain).and_then(|u| u.strip_suffix('@')).unwrap_or(username);
     let local = oc_core::jid::NodePart::new(local).ok()?;
     let local: &NodeRef = &local;

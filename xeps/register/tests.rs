@@ -4,7 +4,7 @@ use oc_core::stream::{Negotiation, Offer, StreamAnswer, StreamEffect, StreamFeat
 use oc_core::{Ctx, Stanza, Time};
 
 use super::*;
-use crate::testing::{Counter, Domain, bare, el, heard};
+use crate::testing::{Client, Counter, Domain, bare, el, heard, jid};
 
 const BILL: &str = "bill@example.org/globe";
 
@@ -100,6 +100,20 @@ fn xep_0077_usecases_cancel_refused() {
     let gone = IdentityAnswer::Refused(IdentityRefusal::NotFound);
     assert_eq!(condition(domain.found(Found::Identity(gone))), Some(Condition::ItemNotFound));
     assert!(domain.effects.is_empty(), "what was not removed is not forgotten");
+}
+
+#[test]
+fn xep_0077_usecases_cancel_without_to() {
+    let mut bill = Client::new("bill@example.org");
+    bill.send(None, "set", &query("<remove/>"));
+    let asked = bill.routed.pop().expect("handed to the domain");
+    assert_eq!(asked.to(), Some(&jid("example.org")));
+    assert_eq!(asked.from().map(|from| from.to_bare()), Some(bare("bill@example.org")));
+    assert!(bill.delivered.is_empty(), "the domain answers");
+    // Nobody else can ask through the account.
+    let refused = bill.hear("eve@example.org/r", "set", &query("<remove/>"));
+    assert_eq!(condition(Some(refused)), Some(Condition::ServiceUnavailable));
+    assert!(bill.routed.is_empty());
 }
 
 /// A stream that has not authenticated.
