@@ -6,7 +6,7 @@
 use oc_core::ns;
 use oc_core::stream::{Bind, RosterVersioning, Sasl, StartTls, StreamFeature};
 
-use crate::{channel_binding, csi, limits, sasl2, sm};
+use crate::{channel_binding, csi, limits, register, sasl2, sm};
 
 /// What a client stream negotiates, in order.
 pub static FEATURES: &[&dyn StreamFeature] = &[
@@ -15,6 +15,7 @@ pub static FEATURES: &[&dyn StreamFeature] = &[
     &Sasl,
     &channel_binding::ChannelBinding,
     &limits::StreamLimitsFeature,
+    &register::InBand,
     &sm::StreamManagement,
     &csi::ClientState,
     &Bind,
