@@ -26,8 +26,8 @@ impl Ctx<'_> {
     }
 }
 
-/// A source of random bytes. The server's is the operating system's; a test's is a counter, so that a
-/// replay gives the same effects.
+/// A source of random bytes. The server's is the operating system's; a test's is a counter, so that
+/// a replay gives the same effects.
 pub trait Ids {
     /// Fills `out` with bytes that nobody outside can predict.
     fn fill(&mut self, out: &mut [u8]);

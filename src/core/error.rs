@@ -1,4 +1,5 @@
-//! Errors that are told to a peer: a stanza refused ([`Reject`]) or a stream ended ([`StreamError`]).
+//! Errors that are told to a peer: a stanza refused ([`Reject`]) or a stream ended
+//! ([`StreamError`]).
 
 use std::borrow::Cow;
 
@@ -179,7 +180,8 @@ pub struct Reject {
     pub condition: Condition,
     /// What the peer may do about it; [`Condition::usual_type`] unless a rule says otherwise.
     pub kind: ErrorType,
-    /// The rule that refused, in reference form (`RFC 6121 §8.5.1`); goes to the log, not to the peer.
+    /// The rule that refused, in reference form (`RFC 6121 §8.5.1`); goes to the log, not to the
+    /// peer.
     pub rule: &'static str,
     /// A sentence for people, if there is something they can do.
     pub text: Option<Cow<'static, str>>,

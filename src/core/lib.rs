@@ -1,8 +1,8 @@
 //! What the RFCs say: the words and machines of RFC 6120, 6121, 7395, 7590, 7622 and 9525.
 //!
-//! Everything here is pure: (state, input, [`Ctx`]) -> effects. There is no socket, clock, disk, thread
-//! or random source in this package (`clippy.toml` beside this file refuses them); a shell hands in what
-//! happened and carries out what comes back. XEPs live one floor up, in `xeps/`.
+//! Everything here is pure: (state, input, [`Ctx`]) -> effects. There is no socket, clock, disk,
+//! thread or random source in this package (`clippy.toml` beside this file refuses them); a shell
+//! hands in what happened and carries out what comes back. XEPs live one floor up, in `xeps/`.
 
 pub mod account;
 pub mod auth;

@@ -1,6 +1,7 @@
 //! Every bound of the protocol core in one place.
 //!
-//! A bound that an operator may change has its default here and its range in the server's configuration.
+//! A bound that an operator may change has its default here and its range in the server's
+//! configuration.
 
 use std::time::Duration;
 
@@ -40,7 +41,8 @@ impl StreamLimits {
     pub const SERVER: Self = Self { stanza_bytes: 512 * 1024, ..Self::CLIENT };
 }
 
-/// From the first byte of a connection to a bound resource, whatever is sent in between (pings included).
+/// From the first byte of a connection to a bound resource, whatever is sent in between (pings
+/// included).
 pub const NEGOTIATION: Duration = Duration::from_secs(30);
 /// SASL attempts on one stream (RFC 6120 §6.4.5 recommends 2 to 5).
 pub const SASL_ATTEMPTS: u8 = 5;
@@ -64,8 +66,8 @@ pub const PENDING_SUBSCRIPTION_BYTES: usize = 4 * 1024;
 pub const MESSAGE_COPIES: usize = 1_024;
 /// Messages kept for an account that is away (XEP-0160).
 pub const OFFLINE_MESSAGES: usize = 1_000;
-/// Bytes of the messages kept for an account that is away; below [`OUTBOX_BYTES`], so that all of them
-/// fit into one session's outbox.
+/// Bytes of the messages kept for an account that is away; below [`OUTBOX_BYTES`], so that all of
+/// them fit into one session's outbox.
 pub const OFFLINE_BYTES: usize = 2 * 1024 * 1024;
 /// Targets of directed presence remembered for one resource.
 pub const DIRECTED_PRESENCE: usize = 2_000;

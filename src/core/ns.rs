@@ -48,6 +48,12 @@ pub const DISCO_ITEMS: &str = "http://jabber.org/protocol/disco#items";
 pub const CAPS: &str = "http://jabber.org/protocol/caps";
 /// XEP-0004: data forms.
 pub const DATA_FORM: &str = "jabber:x:data";
+/// XEP-0085: chat states.
+pub const CHAT_STATES: &str = "http://jabber.org/protocol/chatstates";
+/// XEP-0334: message processing hints.
+pub const HINTS: &str = "urn:xmpp:hints";
+/// XEP-0060: notifications of a publish-subscribe service.
+pub const PUBSUB_EVENT: &str = "http://jabber.org/protocol/pubsub#event";
 
 /// What the lexer maps to static strings without an allocation; the most frequent first.
 pub(crate) const KNOWN: &[&str] = &[
@@ -55,7 +61,7 @@ pub(crate) const KNOWN: &[&str] = &[
     SERVER,
     STREAM,
     SM,
-    "http://jabber.org/protocol/chatstates",
+    CHAT_STATES,
     "urn:xmpp:receipts",
     STANZA_ID,
     CAPS,
@@ -65,12 +71,12 @@ pub(crate) const KNOWN: &[&str] = &[
     "http://jabber.org/protocol/muc",
     "http://jabber.org/protocol/muc#user",
     "urn:xmpp:chat-markers:0",
-    "urn:xmpp:hints",
+    HINTS,
     CARBONS,
     "urn:xmpp:ping",
     "vcard-temp:x:update",
     "http://jabber.org/protocol/pubsub",
-    "http://jabber.org/protocol/pubsub#event",
+    PUBSUB_EVENT,
     MAM,
     "http://jabber.org/protocol/rsm",
     "eu.siacs.conversations.axolotl",

@@ -1,8 +1,8 @@
 //! What is written to disk, and how it is asked for: the words between machines and the store.
 //!
 //! The store knows owners, tables and logs; it never knows an extension. What a value means is the
-//! business of the machine or feature that wrote it; values are canonical XML or fixed small encodings,
-//! so that an old directory can be read by a later version.
+//! business of the machine or feature that wrote it; values are canonical XML or fixed small
+//! encodings, so that an old directory can be read by a later version.
 
 use crate::{BareJid, Time};
 
@@ -72,7 +72,8 @@ pub enum Record {
         /// Whose it is.
         owner: BareJid,
     },
-    /// An entry of the server-wide, ordered event log, in the same commit as the change it tells of.
+    /// An entry of the server-wide, ordered event log, in the same commit as the change it tells
+    /// of.
     Event {
         /// Type, such as `account.removed`.
         kind: &'static str,

@@ -1,7 +1,7 @@
 //! What edges and shards say to each other: plain values, because one day they cross a bus.
 //!
-//! An *edge* owns connections; a *shard* owns bare JIDs. Whatever a shard says to one edge arrives in the
-//! order in which it was said; between two shards there is no order.
+//! An *edge* owns connections; a *shard* owns bare JIDs. Whatever a shard says to one edge arrives
+//! in the order in which it was said; between two shards there is no order.
 
 use crate::{BareJid, FullJid, Reject, Stanza, StreamError};
 
@@ -9,7 +9,8 @@ use crate::{BareJid, FullJid, Reject, Stanza, StreamError};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct EdgeId(pub u16);
 
-/// A bound session: which edge holds it, and its number there, never used twice in a process's life.
+/// A bound session: which edge holds it, and its number there, never used twice in a process's
+/// life.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SessionId {
     /// The edge that owns the connection.
@@ -18,8 +19,8 @@ pub struct SessionId {
     pub key: u64,
 }
 
-/// "Tell this session when its n-th stanza is safe": travels with a stanza to whoever makes it durable
-/// or hands it to its recipient.
+/// "Tell this session when its n-th stanza is safe": travels with a stanza to whoever makes it
+/// durable or hands it to its recipient.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Receipt {
     /// The sender's session.

@@ -15,8 +15,8 @@ pub struct Epoch(pub u64);
 
 /// The bare JID whose shard handles stanzas for `jid`.
 ///
-/// Alias hosts (a room's call address, for example) map to the owner's address here, so that everything
-/// that concerns one room or one user is handled by one machine. There is none yet.
+/// Alias hosts (a room's call address, for example) map to the owner's address here, so that
+/// everything that concerns one room or one user is handled by one machine. There is none yet.
 pub fn owner_of(jid: &BareJid) -> &BareJid {
     jid
 }

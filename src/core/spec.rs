@@ -1,4 +1,5 @@
-//! The machine-readable head of an extension: from it come disco features, the README table and DOAP.
+//! The machine-readable head of an extension: from it come disco features, the README table and
+//! DOAP.
 
 /// One XEP (or an extension of ours) as this server implements it.
 #[derive(Debug)]

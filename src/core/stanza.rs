@@ -41,8 +41,8 @@ pub enum Malformed {
     /// The element is none of the three: the stream ends with `unsupported-stanza-type`
     /// (RFC 6120 §4.9.3.24).
     NotAStanza,
-    /// An address is not a JID (RFC 6120 §8.3.3.8). The stanza is handed back without the bad address,
-    /// so that its sender can be told.
+    /// An address is not a JID (RFC 6120 §8.3.3.8). The stanza is handed back without the bad
+    /// address, so that its sender can be told.
     Address(Box<Stanza>),
 }
 
@@ -145,7 +145,8 @@ impl Stanza {
         self.el.attr("id")
     }
 
-    /// The `type` attribute as it was sent; see RFC 6121 §5.2.2 and §4.7.1 for what an unknown one means.
+    /// The `type` attribute as it was sent; see RFC 6121 §5.2.2 and §4.7.1 for what an unknown one
+    /// means.
     pub fn type_(&self) -> Option<&str> {
         self.el.attr("type")
     }
@@ -190,7 +191,8 @@ impl Stanza {
         answer
     }
 
-    /// The error to send back, or `None` where RFC 6120 §8.3.1 forbids an answer (errors and IQ results).
+    /// The error to send back, or `None` where RFC 6120 §8.3.1 forbids an answer (errors and IQ
+    /// results).
     #[must_use]
     pub fn error(&self, reject: &Reject) -> Option<Self> {
         if self.is_error() || (self.kind == Kind::Iq && !self.is_request()) {

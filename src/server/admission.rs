@@ -1,4 +1,5 @@
-//! Who may connect: places for connections in all, from one address, and before they have logged in.
+//! Who may connect: places for connections in all, from one address, and before they have logged
+//! in.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -38,7 +39,8 @@ struct Count {
     half_open: usize,
 }
 
-/// What rate limits count by: an IPv4 address, or the /64 of an IPv6 address (one customer's network).
+/// What rate limits count by: an IPv4 address, or the /64 of an IPv6 address (one customer's
+/// network).
 pub fn rate_key(address: IpAddr) -> String {
     match address.to_canonical() {
         IpAddr::V4(v4) => v4.to_string(),

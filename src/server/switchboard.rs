@@ -1,8 +1,9 @@
 //! The queues between edges and shards: who is reached where.
 //!
-//! Only [`oc_core::session`] values pass, so that one day a bus can stand here. The queues have no bound of
-//! their own: an edge lets each session have [`crate::edge::IN_FLIGHT`] stanzas under way and stops
-//! reading its socket beyond that, and what a shard sends to an edge is bounded by each session's outbox.
+//! Only [`oc_core::session`] values pass, so that one day a bus can stand here. The queues have no
+//! bound of their own: an edge lets each session have [`crate::edge::IN_FLIGHT`] stanzas under way
+//! and stops reading its socket beyond that, and what a shard sends to an edge is bounded by each
+//! session's outbox.
 
 use oc_core::BareJid;
 use oc_core::session::{EdgeId, ToEdge, ToShard};

@@ -1,8 +1,8 @@
 //! XEP-0386: Bind 2.
 //!
-//! Binding inside SASL2's `<authenticate/>`. Resources are `tag/identifier`, where the identifier stays
-//! the same for a client that names itself by its user-agent id, so that its new session replaces the
-//! old one.
+//! Binding inside SASL2's `<authenticate/>`. Resources are `tag/identifier`, where the identifier
+//! stays the same for a client that names itself by its user-agent id, so that its new session
+//! replaces the old one.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;

@@ -1,6 +1,7 @@
 //! XEP-0440: SASL Channel-Binding Type Capability.
 //!
-//! Tells a client which channel bindings this connection has, so that it need not guess and downgrade.
+//! Tells a client which channel bindings this connection has, so that it need not guess and
+//! downgrade.
 
 use oc_core::Element;
 use oc_core::spec::{Status, Xep};

@@ -1,8 +1,9 @@
 //! XEP-0352: Client State Indication.
 //!
-//! While nobody looks at a client, presence and chat states wait here, so that a phone's radio can sleep;
-//! of each sender only the newest presence is kept. The first stanza that somebody would want to see at
-//! once takes everything along that came before it, so order is never changed for the client.
+//! While nobody looks at a client, presence and chat states wait here, so that a phone's radio can
+//! sleep; of each sender only the newest presence is kept. The first stanza that somebody would
+//! want to see at once takes everything along that came before it, so order is never changed for
+//! the client.
 
 use std::collections::VecDeque;
 
@@ -12,12 +13,6 @@ use oc_core::{Element, Kind, Stanza, ns};
 
 /// Namespace of both states and of the stream feature.
 pub const NS: &str = "urn:xmpp:csi:0";
-/// XEP-0085
-const CHAT_STATES: &str = "http://jabber.org/protocol/chatstates";
-/// XEP-0334
-const HINTS: &str = "urn:xmpp:hints";
-/// XEP-0060
-const PUBSUB_EVENT: &str = "http://jabber.org/protocol/pubsub#event";
 
 /// Stanzas that wait at most; beyond, all are sent.
 pub const HELD: usize = 200;
@@ -46,8 +41,8 @@ impl Csi {
         self.inactive
     }
 
-    /// Takes `<active/>` or `<inactive/>` and gives what is to be sent because of it; `None` for any
-    /// other element.
+    /// Takes `<active/>` or `<inactive/>` and gives what is to be sent because of it; `None` for
+    /// any other element.
     pub fn take(&mut self, el: &Element) -> Option<VecDeque<Stanza>> {
         match el.name() {
             _ if *el.ns() != *NS => None,
@@ -94,8 +89,8 @@ fn can_wait(stanza: &Stanza) -> bool {
             stanza.type_() != Some("error")
                 && children.peek().is_some()
                 && children.all(|child| {
-                    let ns = child.ns().as_str();
-                    matches!(ns, CHAT_STATES | HINTS | PUBSUB_EVENT)
+                    let name = child.ns().as_str();
+                    matches!(name, ns::CHAT_STATES | ns::HINTS | ns::PUBSUB_EVENT)
                         || child.is("thread", ns::CLIENT)
                 })
         }
@@ -134,7 +129,7 @@ mod tests {
     }
 
     fn composing() -> Stanza {
-        let state = Element::new("composing", CHAT_STATES);
+        let state = Element::new("composing", ns::CHAT_STATES);
         from("bob@example.org/x", Stanza::new(Kind::Message).with_child(state))
     }
 
@@ -177,7 +172,7 @@ mod tests {
         let mut csi = inactive();
         let subscribe = Stanza::with_type(Kind::Presence, "subscribe");
         let error = Stanza::with_type(Kind::Message, "error")
-            .with_child(Element::new("active", CHAT_STATES));
+            .with_child(Element::new("active", ns::CHAT_STATES));
         let iq = Stanza::with_type(Kind::Iq, "get");
         for stanza in [subscribe, error, iq] {
             assert_eq!(csi.outgoing(stanza.clone()), [stanza]);

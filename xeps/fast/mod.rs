@@ -1,7 +1,7 @@
 //! XEP-0484: Fast Authentication Streamlining Tokens.
 //!
-//! The wire form only: which elements ask for a token, use one, and carry a new one. Tokens are made,
-//! checked and rotated by the identity service; the HT-* mechanisms are in `core::sasl`.
+//! The wire form only: which elements ask for a token, use one, and carry a new one. Tokens are
+//! made, checked and rotated by the identity service; the HT-* mechanisms are in `core::sasl`.
 
 use oc_core::Element;
 use oc_core::auth::{AuthExtras, FastToken, FastUse};

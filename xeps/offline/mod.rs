@@ -35,10 +35,6 @@ pub static XEP: Xep = Xep {
     note: "",
 };
 
-/// XEP-0085: what a message that only says "typing" consists of.
-const CHAT_STATES: &str = "http://jabber.org/protocol/chatstates";
-/// XEP-0334: what the sender says about storing.
-const HINTS: &str = "urn:xmpp:hints";
 /// Entries of the log read at once.
 const PAGE_ENTRIES: u32 = 50;
 
@@ -122,14 +118,14 @@ impl AccountFeature for Offline {
 /// XEP-0160 #types: only chat states; XEP-0334 #no-store: the sender says so.
 fn is_fleeting(message: &Stanza) -> bool {
     let el = message.element();
-    if el.has_child("no-store", HINTS) || el.has_child("no-permanent-store", HINTS) {
+    if el.has_child("no-store", ns::HINTS) || el.has_child("no-permanent-store", ns::HINTS) {
         return true;
     }
     let mut states = false;
     for child in el.children() {
-        if *child.ns() == CHAT_STATES {
+        if *child.ns() == ns::CHAT_STATES {
             states = true;
-        } else if !child.is("thread", ns::CLIENT) && *child.ns() != HINTS {
+        } else if !child.is("thread", ns::CLIENT) && *child.ns() != ns::HINTS {
             return false;
         }
     }

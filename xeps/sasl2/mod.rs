@@ -1,8 +1,8 @@
 //! XEP-0388: Extensible SASL Profile, with what rides on it inline.
 //!
-//! One round trip logs in, resumes (XEP-0198) or binds (XEP-0386), and hands out a token (XEP-0484);
-//! upgrade tasks (XEP-0480) are relayed between client and identity service. Resumption comes before
-//! binding, and a request is worked off only after the client has proved who it is.
+//! One round trip logs in, resumes (XEP-0198) or binds (XEP-0386), and hands out a token
+//! (XEP-0484); upgrade tasks (XEP-0480) are relayed between client and identity service. Resumption
+//! comes before binding, and a request is worked off only after the client has proved who it is.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;

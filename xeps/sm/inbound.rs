@@ -4,8 +4,8 @@ use std::collections::VecDeque;
 
 use oc_core::Time;
 
-/// Counts the peer's stanzas. `h` advances over the longest unbroken run of stanzas that somebody has
-/// called handled, in whatever order they did.
+/// Counts the peer's stanzas. `h` advances over the longest unbroken run of stanzas that somebody
+/// has called handled, in whatever order they did.
 #[derive(Debug, Default)]
 pub struct Inbound {
     /// Number of the last stanza up to which all are handled, modulo 2^32.
@@ -17,7 +17,8 @@ pub struct Inbound {
 }
 
 impl Inbound {
-    /// Unhandled stanzas beyond which the edge should stop reading the socket until some are handled.
+    /// Unhandled stanzas beyond which the edge should stop reading the socket until some are
+    /// handled.
     pub const WAITING_MAX: usize = 1024;
 
     /// A stream whose next stanza is number 1.
@@ -34,8 +35,8 @@ impl Inbound {
         self.h.wrapping_add(self.waiting.len() as u32)
     }
 
-    /// Somebody has taken responsibility for a stanza. A number that is not waiting (said twice, or of
-    /// an older stream) changes nothing.
+    /// Somebody has taken responsibility for a stanza. A number that is not waiting (said twice, or
+    /// of an older stream) changes nothing.
     pub fn handled(&mut self, nth: u32, now: Time) {
         let index = nth.wrapping_sub(self.h).wrapping_sub(1) as usize;
         let Some(done) = self.waiting.get_mut(index) else { return };
@@ -71,8 +72,8 @@ impl Inbound {
         (!self.waiting.is_empty()).then(|| (self.h.wrapping_add(1), self.since))
     }
 
-    /// The stream goes on over another connection: the client sends everything behind `h` again, under
-    /// the same numbers, so what still waits is forgotten. Gives the `h` for `<resumed/>`.
+    /// The stream goes on over another connection: the client sends everything behind `h` again,
+    /// under the same numbers, so what still waits is forgotten. Gives the `h` for `<resumed/>`.
     pub(super) fn resume(&mut self) -> u32 {
         self.waiting.clear();
         self.h

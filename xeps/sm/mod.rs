@@ -1,11 +1,11 @@
 //! XEP-0198: Stream Management.
 //!
-//! Both ends count the stanzas of a stream, so that either can say how far it has taken responsibility
-//! and a broken connection loses nothing. This folder is the receiving server's half as plain values:
-//! [`Inbound`] counts what the peer sends and knows the `h` we may claim, [`Outbound`] keeps what the
-//! peer has not acknowledged, [`Session`] holds both with the [`ResumeToken`] that finds them again.
-//! Nonzas come in as [`Nonza`], what must be written comes back as [`Element`]; sockets, timers and
-//! the table of detached sessions are the edge's.
+//! Both ends count the stanzas of a stream, so that either can say how far it has taken
+//! responsibility and a broken connection loses nothing. This folder is the receiving server's half
+//! as plain values: [`Inbound`] counts what the peer sends and knows the `h` we may claim,
+//! [`Outbound`] keeps what the peer has not acknowledged, [`Session`] holds both with the
+//! [`ResumeToken`] that finds them again. Nonzas come in as [`Nonza`], what must be written comes
+//! back as [`Element`]; sockets, timers and the table of detached sessions are the edge's.
 //!
 //! How an edge uses it: every stanza read -> [`Inbound::received`], whose number travels as a
 //! [`oc_core::session::Receipt`]; `Handled` -> [`Inbound::handled`]; every stanza written ->
@@ -144,15 +144,15 @@ pub fn refused(reject: &Reject) -> Element {
     failed(reject.condition, None)
 }
 
-/// The `<enable/>` inside Bind 2's `<bind/>` (XEP-0198 #inline-enable). What [`Session::enable`] answers,
-/// or the `<failed/>` of the error, goes into `<bound/>`.
+/// The `<enable/>` inside Bind 2's `<bind/>` (XEP-0198 #inline-enable). What [`Session::enable`]
+/// answers, or the `<failed/>` of the error, goes into `<bound/>`.
 pub fn inline_enable(bind: &Element) -> Option<Result<Enable, Element>> {
     bind.child("enable", ns::SM).map(Enable::read)
 }
 
-/// The `<resume/>` inside SASL2's `<authenticate/>` (XEP-0198 #inline-resume), to be tried before any
-/// `<bind/>` beside it. `<resumed/>` or `<failed/>` goes into `<success/>`; after `<resumed/>` the bind
-/// request is ignored and no stream features follow.
+/// The `<resume/>` inside SASL2's `<authenticate/>` (XEP-0198 #inline-resume), to be tried before
+/// any `<bind/>` beside it. `<resumed/>` or `<failed/>` goes into `<success/>`; after `<resumed/>`
+/// the bind request is ignored and no stream features follow.
 pub fn inline_resume(authenticate: &Element) -> Option<Result<Resume, Element>> {
     authenticate.child("resume", ns::SM).map(Resume::read)
 }

@@ -6,8 +6,9 @@ use oc_core::limits::{SM_UNACKED_BYTES, SM_UNACKED_STANZAS, StreamLimits};
 use oc_core::xml::parse_document;
 use oc_core::{Element, Stanza, StreamCondition, StreamError, Time, ns};
 
-/// The queue of unacknowledged stanzas, as canonical bytes: 32 bytes beside the bytes themselves, and
-/// nothing while the peer keeps up. They are parsed again only if the session dies with them unread.
+/// The queue of unacknowledged stanzas, as canonical bytes: 32 bytes beside the bytes themselves,
+/// and nothing while the peer keeps up. They are parsed again only if the session dies with them
+/// unread.
 #[derive(Debug, Default)]
 pub struct Outbound {
     /// Number of the last acknowledged stanza, modulo 2^32.
@@ -33,8 +34,8 @@ struct Unacked {
 pub enum Room {
     /// Go on.
     Left,
-    /// [`SM_UNACKED_STANZAS`] or [`SM_UNACKED_BYTES`] is reached: the stanza is kept, but the session
-    /// should end and give back what it holds ([`Outbound::into_undelivered`]).
+    /// [`SM_UNACKED_STANZAS`] or [`SM_UNACKED_BYTES`] is reached: the stanza is kept, but the
+    /// session should end and give back what it holds ([`Outbound::into_undelivered`]).
     Full,
 }
 
@@ -56,11 +57,11 @@ impl Outbound {
         }
     }
 
-    /// To be asked once when a turn's writing is done: whether to append `<r/>` ([`super::request`]). `true`
-    /// notes it as written.
+    /// To be asked once when a turn's writing is done: whether to append `<r/>`
+    /// ([`super::request`]). `true` notes it as written.
     ///
-    /// One request is under way at a time, so that a phone is not woken for answers only; a peer that
-    /// does not answer is asked again after [`REQUEST_STANZAS`] more.
+    /// One request is under way at a time, so that a phone is not woken for answers only; a peer
+    /// that does not answer is asked again after [`REQUEST_STANZAS`] more.
     pub fn request(&mut self, now: Time) -> bool {
         let since = match self.asked {
             Some((at, _)) => self.send_count().wrapping_sub(at),
@@ -139,9 +140,9 @@ impl Outbound {
         self.bytes
     }
 
-    /// Takes the `h` of a `<resume/>` and gives what must be written behind `<resumed/>`, oldest first:
-    /// every stanza still unacknowledged, with the moment of its first sending stamped on it as
-    /// `domain`'s delay. They stay in the queue under their old numbers.
+    /// Takes the `h` of a `<resume/>` and gives what must be written behind `<resumed/>`, oldest
+    /// first: every stanza still unacknowledged, with the moment of its first sending stamped on it
+    /// as `domain`'s delay. They stay in the queue under their old numbers.
     ///
     /// # Errors
     /// As for [`Self::acknowledge`].
@@ -169,8 +170,8 @@ impl Outbound {
 }
 
 impl Unacked {
-    /// The bytes with a `<delay/>` (XEP-0203) before the end tag, unless they carry one or it would make
-    /// no sense: an IQ answer is not late, it is an answer.
+    /// The bytes with a `<delay/>` (XEP-0203) before the end tag, unless they carry one or it would
+    /// make no sense: an IQ answer is not late, it is an answer.
     fn stamped(&self, domain: &str) -> Vec<u8> {
         let bytes = &*self.bytes;
         let end: &[u8] = match bytes {

@@ -45,8 +45,9 @@ pub struct Session {
 }
 
 impl Session {
-    /// Starts counting, and gives the `<enabled/>` to write. The caller has made sure that a resource is
-    /// bound and that there is no session yet; otherwise it answers [`super::unexpected`].
+    /// Starts counting, and gives the `<enabled/>` to write. The caller has made sure that a
+    /// resource is bound and that there is no session yet; otherwise it answers
+    /// [`super::unexpected`].
     ///
     /// `max` is the longest resumption time that the operator allows; zero allows none.
     pub fn enable(
@@ -87,15 +88,15 @@ impl Session {
 
     /// Resumes on a new connection: `<resumed/>`, then what must be sent again, as canonical bytes.
     ///
-    /// The caller has checked the account and [`Self::may_resume`]. `<resume/>` is also an `<a/>`, and
-    /// `<resumed/>` tells our own `h`, behind which the client sends everything again
-    /// (XEP-0198 #resumption). **So the caller first waits, for a bounded time, until
-    /// `inbound.waiting()` is 0**: what a shard has already and has not called handled would be
-    /// processed twice. After that time it may resume all the same; duplicates are what XEP-0198 #acking
-    /// allows, loss is not.
+    /// The caller has checked the account and [`Self::may_resume`]. `<resume/>` is also an `<a/>`,
+    /// and `<resumed/>` tells our own `h`, behind which the client sends everything again (XEP-0198
+    /// #resumption). **So the caller first waits, for a bounded time, until `inbound.waiting()` is
+    /// 0**: what a shard has already and has not called handled would be processed twice. After
+    /// that time it may resume all the same; duplicates are what XEP-0198 #acking allows, loss is
+    /// not.
     ///
-    /// # Errors
-    /// XEP-0198 #errors: the client claims more than was sent; the stream ends and so does the session.
+    /// # Errors XEP-0198 #errors: the client claims more than was sent; the stream ends and so does
+    /// the session.
     pub fn resume(&mut self, h: u32, domain: &str) -> Result<(Element, Vec<Vec<u8>>), StreamError> {
         let again = self.outbound.resume(h, domain)?.collect();
         let resumed = Element::new("resumed", ns::SM)

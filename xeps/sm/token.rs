@@ -8,8 +8,8 @@ use oc_core::Ctx;
 use oc_core::session::{EdgeId, SessionId};
 use subtle::ConstantTimeEq;
 
-/// Names the edge that owns the session, the session on it, and proves by 128 random bits that whoever
-/// shows it was told it. 35 characters on the wire, opaque to the client.
+/// Names the edge that owns the session, the session on it, and proves by 128 random bits that
+/// whoever shows it was told it. 35 characters on the wire, opaque to the client.
 ///
 /// It is a bearer secret only within an account: resumption also demands that the client has
 /// authenticated as the same one (XEP-0198 #security), which the edge checks.

@@ -91,7 +91,8 @@ pub enum StreamAnswer {
 /// What a domain of ours offers on a connection.
 #[derive(Clone, Debug, Default)]
 pub struct Offer {
-    /// SASL mechanisms for passwords, strongest first; empty if none may be used on this connection.
+    /// SASL mechanisms for passwords, strongest first; empty if none may be used on this
+    /// connection.
     pub mechanisms: Vec<String>,
     /// XEP-0484: mechanisms for tokens.
     pub fast: Vec<String>,
@@ -105,7 +106,8 @@ pub struct Offer {
     pub extras: Vec<Element>,
     /// Whether accounts can be registered here: openly, or with an invitation.
     pub registration: Registration,
-    /// Accounts that cannot be registered in band: administrators, whoever has the name has the rights.
+    /// Accounts that cannot be registered in band: administrators, whoever has the name has the
+    /// rights.
     pub reserved: Vec<BareJid>,
     /// Limits of an authenticated stream (XEP-0478).
     pub limits: Option<StreamLimits>,
@@ -125,8 +127,8 @@ pub enum Registration {
     Open,
 }
 
-/// Which domains are ours, and what they offer. A pure look-up: it may not change while one input is
-/// handled.
+/// Which domains are ours, and what they offer. A pure look-up: it may not change while one input
+/// is handled.
 pub trait Hosts {
     /// The offer of a domain on a connection; `None` if the domain is not served here.
     fn host(&self, domain: &str, channel: &AuthChannel) -> Option<Offer>;
@@ -180,8 +182,8 @@ pub enum Taken {
     Features,
 }
 
-/// An extension that takes part in stream negotiation. The list is `xeps/stream.rs`; its order is the
-/// order of the features sent and of the questions asked.
+/// An extension that takes part in stream negotiation. The list is `xeps/stream.rs`; its order is
+/// the order of the features sent and of the questions asked.
 pub trait StreamFeature: Send + Sync {
     /// Adds what belongs into `<stream:features/>` at this point.
     fn offer(&self, _: &Negotiation, _: &mut Vec<Element>) {}

@@ -1,7 +1,8 @@
 //! An XML element with resolved namespaces, and its canonical serialisation.
 //!
-//! One quoting (`'`), one escaping, no prefixes but `xml` and `stream`, empty elements as `<a/>`, every
-//! attribute kept: what two peers exchange through us is written by this file and nowhere else.
+//! One quoting (`'`), one escaping, no prefixes but `xml` and `stream`, empty elements as `<a/>`,
+//! every attribute kept: what two peers exchange through us is written by this file and nowhere
+//! else.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -298,8 +299,8 @@ impl Element {
 
     /// Writes the element where `inherited` is the default namespace in scope.
     ///
-    /// Elements of the stream namespace get the prefix `stream`, which every stream header declares;
-    /// a stand-alone document must therefore not contain them.
+    /// Elements of the stream namespace get the prefix `stream`, which every stream header
+    /// declares; a stand-alone document must therefore not contain them.
     pub fn write(&self, out: &mut Vec<u8>, inherited: &str) {
         out.push(b'<');
         let prefixed = self.ns == ns::STREAM;
@@ -334,7 +335,8 @@ impl Element {
         out
     }
 
-    /// The element as a stand-alone document with its namespace declared: for storage, WebSocket and BOSH.
+    /// The element as a stand-alone document with its namespace declared: for storage, WebSocket
+    /// and BOSH.
     pub fn to_document(&self) -> Vec<u8> {
         let mut out = Vec::with_capacity(256);
         self.write(&mut out, "");
@@ -385,7 +387,8 @@ fn escape_text(text: &str, out: &mut Vec<u8>) {
     });
 }
 
-/// Escapes an attribute value in single quotes, and the white space that normalisation would change.
+/// Escapes an attribute value in single quotes, and the white space that normalisation would
+/// change.
 pub(super) fn escape_attr(text: &str, out: &mut Vec<u8>) {
     escape(text, out, |byte| match byte {
         b'<' => Some(b"&lt;"),

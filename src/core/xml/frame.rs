@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use crate::Element;
 
-/// Canonical bytes of one stanza without its `to`; cheap to clone, safe to send to any thread or node.
+/// Canonical bytes of one stanza without its `to`; cheap to clone, safe to send to any thread or
+/// node.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Frame {
     bytes: Arc<[u8]>,
@@ -23,7 +24,8 @@ impl Frame {
         Self { bytes: el.to_bytes().into(), cut }
     }
 
-    /// Appends the stanza, addressed to `to`, on a stream whose content namespace is `jabber:client`.
+    /// Appends the stanza, addressed to `to`, on a stream whose content namespace is
+    /// `jabber:client`.
     ///
     /// `to` is a JID in its canonical form; only `'` and `&` in a resource need escaping.
     pub fn write_to(&self, to: &str, out: &mut Vec<u8>) {

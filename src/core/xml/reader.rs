@@ -1,8 +1,8 @@
 //! Bytes to elements, push-driven, with every limit enforced before a tree exists.
 //!
-//! The lexer is rxml (XML 1.0 + namespaces, no DTD, no entities but the predefined five). This file counts
-//! bytes, depth, elements and attributes per top-level element, refuses what RFC 6120 §11.1 forbids, and
-//! maps the content namespace of the stream kind to the inner one (`jabber:client`).
+//! The lexer is rxml (XML 1.0 + namespaces, no DTD, no entities but the predefined five). This file
+//! counts bytes, depth, elements and attributes per top-level element, refuses what RFC 6120 §11.1
+//! forbids, and maps the content namespace of the stream kind to the inner one (`jabber:client`).
 
 use rxml::error::EndOrError;
 use rxml::{Parse, WithOptions};
@@ -42,8 +42,8 @@ pub struct Reader {
 impl Reader {
     /// A reader for a stream with this content namespace.
     pub fn new(content_ns: &'static str, limits: StreamLimits) -> Self {
-        // The token bound stands for the life of a parser, and SASL2 raises the limits without a new
-        // one; before that the stanza bound, which is smaller, holds.
+        // The token bound stands for the life of a parser, and SASL2 raises the limits without a
+        // new one; before that the stanza bound, which is smaller, holds.
         let options = rxml::Options {
             max_token_length: StreamLimits::SERVER.token_bytes.max(limits.token_bytes),
             ..rxml::Options::default()
@@ -198,7 +198,8 @@ impl Reader {
     }
 }
 
-/// Reads one stand-alone document: a WebSocket message (RFC 7395 §3.3.3), a BOSH body, a stored value.
+/// Reads one stand-alone document: a WebSocket message (RFC 7395 §3.3.3), a BOSH body, a stored
+/// value.
 ///
 /// # Errors
 /// The stream error with which a stream that carried it must end.

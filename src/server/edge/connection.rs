@@ -1,4 +1,5 @@
-//! One client connection over TCP: reads, feeds the stream machine, carries out its effects, writes.
+//! One client connection over TCP: reads, feeds the stream machine, carries out its effects,
+//! writes.
 
 use std::cell::RefCell;
 use std::io;
@@ -245,8 +246,8 @@ impl Connection {
         self.be_woken_when_paced();
     }
 
-    /// Feeds bytes to the reader and its events to the machine; what comes while an answer is awaited
-    /// is kept for later.
+    /// Feeds bytes to the reader and its events to the machine; what comes while an answer is
+    /// awaited is kept for later.
     fn take(&mut self, mut bytes: &[u8]) {
         while !bytes.is_empty() && self.ending.is_none() {
             if !self.stream.reads() {
@@ -285,7 +286,7 @@ impl Connection {
     fn secured(&mut self) {
         let (Some(tls), Some(acceptor)) = (self.io.tls(), self.acceptor.take()) else { return };
         let mut key = [0u8; 32];
-        // RFC 9266 §4.2: with TLS 1.2 only under the extended master secret, which the
+        // RFC 9266 §4: with TLS 1.2 only under the extended master secret, which the
         // configuration requires.
         let exporter = tls.export_keying_material(&mut key, b"EXPORTER-Channel-Binding", Some(b""));
         let bindings = ChannelBindings {
@@ -428,9 +429,8 @@ impl Connection {
         el.write(&mut open, ns::CLIENT);
         // The element is written closed; a stream header stays open and declares its namespaces.
         open.truncate(open.len() - 2);
-        open.extend_from_slice(b" xmlns='jabber:client' xmlns:stream='");
-        open.extend_from_slice(ns::STREAM.as_bytes());
-        open.extend_from_slice(b"'>");
+        let namespaces = format!(" xmlns='{}' xmlns:stream='{}'>", ns::CLIENT, ns::STREAM);
+        open.extend_from_slice(namespaces.as_bytes());
         self.line.put_raw(&open);
         self.header_sent = true;
     }
@@ -528,8 +528,8 @@ impl Connection {
             Ending::Replaced => {}
         }
         self.io.close();
-        // RFC 6120 §4.4: the peer may still be sending; closing now with unread bytes would reset the
-        // connection and take the error with it.
+        // RFC 6120 §4.4: the peer may still be sending; closing now with unread bytes would reset
+        // the connection and take the error with it.
         linger(&mut self.io).await;
     }
 }

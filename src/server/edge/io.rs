@@ -1,7 +1,7 @@
 //! Bytes of one connection: plain TCP, or TLS by rustls without a buffer of our own.
 //!
-//! Nothing here waits: the connection's task waits for readiness and then reads into a scratch buffer that
-//! all connections of the thread share, so an idle connection keeps none.
+//! Nothing here waits: the connection's task waits for readiness and then reads into a scratch
+//! buffer that all connections of the thread share, so an idle connection keeps none.
 
 use std::io::{self, Read, Write};
 

@@ -1,4 +1,5 @@
-//! What a connection's task shares with the rest of its edge thread: its outbox, its wake-up, its inbox.
+//! What a connection's task shares with the rest of its edge thread: its outbox, its wake-up, its
+//! inbox.
 
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
@@ -25,7 +26,8 @@ pub(super) enum LineEvent {
     Close(StreamError),
     /// The session has moved to a newer connection; only this one ends.
     Replaced,
-    /// The outbox was not taken in time: break the connection, keep the session if it can be resumed.
+    /// The outbox was not taken in time: break the connection, keep the session if it can be
+    /// resumed.
     Stalled,
     /// The moment in `due` has come.
     Due,

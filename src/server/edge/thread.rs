@@ -238,7 +238,8 @@ impl Edge {
         self.lines.borrow_mut().retain(|line| line.strong_count() > 0);
     }
 
-    /// Wakes a connection at `due`, which replaces what was set before if that was later or has passed.
+    /// Wakes a connection at `due`, which replaces what was set before if that was later or has
+    /// passed.
     pub(super) fn watch(&self, line: &Rc<Line>, due: Time) {
         let now = self.now();
         let earlier = line.due() > now && line.due() <= due;

@@ -1,8 +1,8 @@
 //! The house: what `serve` builds from a configuration, and how it ends.
 //!
 //! One thread per core runs an edge and its part of the shards; the main runtime listens, asks the
-//! identity service and serves HTTP. Everything that knows two rooms of the house is on this page or in
-//! `translate.rs`.
+//! identity service and serves HTTP. Everything that knows two rooms of the house is on this page
+//! or in `translate.rs`.
 
 mod translate;
 
