@@ -54,6 +54,8 @@ pub const CHAT_STATES: &str = "http://jabber.org/protocol/chatstates";
 pub const HINTS: &str = "urn:xmpp:hints";
 /// XEP-0060: notifications of a publish-subscribe service.
 pub const PUBSUB_EVENT: &str = "http://jabber.org/protocol/pubsub#event";
+/// XEP-0045: what a room says of its occupants.
+pub const MUC_USER: &str = "http://jabber.org/protocol/muc#user";
 
 /// What the lexer maps to static strings without an allocation; the most frequent first.
 pub(crate) const KNOWN: &[&str] = &[
@@ -69,7 +71,7 @@ pub(crate) const KNOWN: &[&str] = &[
     DISCO_ITEMS,
     ROSTER,
     "http://jabber.org/protocol/muc",
-    "http://jabber.org/protocol/muc#user",
+    MUC_USER,
     "urn:xmpp:chat-markers:0",
     HINTS,
     CARBONS,

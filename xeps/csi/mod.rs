@@ -41,6 +41,12 @@ impl Csi {
         self.inactive
     }
 
+    /// XEP-0352 #stream-resumption: a resumed stream begins active; gives what waits.
+    pub fn resumed(&mut self) -> VecDeque<Stanza> {
+        self.inactive = false;
+        self.release()
+    }
+
     /// Takes `<active/>` or `<inactive/>` and gives what is to be sent because of it; `None` for
     /// any other element.
     pub fn take(&mut self, el: &Element) -> Option<VecDeque<Stanza>> {
@@ -82,8 +88,12 @@ impl Csi {
 fn can_wait(stanza: &Stanza) -> bool {
     match stanza.kind() {
         Kind::Iq => false,
-        // Subscription requests and errors are for people.
-        Kind::Presence => matches!(stanza.type_(), None | Some("unavailable")),
+        // Subscription requests and errors are for people; a status code of a room answers something
+        // that the client has just done (XEP-0045 #enter-pres).
+        Kind::Presence => {
+            matches!(stanza.type_(), None | Some("unavailable"))
+                && !stanza.element().children().any(|x| x.has_child("status", ns::MUC_USER))
+        }
         Kind::Message => {
             let mut children = stanza.element().children().peekable();
             stanza.type_() != Some("error")

@@ -93,6 +93,13 @@ impl Session {
         }
     }
 
+    /// The stream was resumed: what waited for an active client follows what is sent again.
+    pub(super) fn awake(&mut self, now: Time) {
+        for stanza in self.csi.resumed() {
+            self.send(&stanza, now);
+        }
+    }
+
     /// The client says whether somebody looks at it; false if the element says something else.
     pub(super) fn client_state(&mut self, el: &Element, now: Time) -> bool {
         let Some(held) = self.csi.take(el) else { return false };

@@ -139,6 +139,7 @@ impl Connection {
             for bytes in again {
                 self.line.put_stanza(&bytes);
             }
+            session.borrow_mut().awake(now);
             self.session = Some(session);
         }
         self.edge.watch(&self.line, now.after(self.edge.shared().settings.load().idle_ping));
