@@ -1,9 +1,9 @@
 //! Below the words: records that are not what was written, and a disk that fails.
 
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use oc_core::BareJid;
 use oc_core::record::{Record, Seq, Table};
@@ -23,6 +23,8 @@ struct Breakable {
     broken: Arc<AtomicBool>,
     /// A write waits until nobody else holds it.
     gate: Arc<Mutex<()>>,
+    /// Changes of the largest write.
+    largest: Arc<AtomicUsize>,
 }
 
 impl Engine for Breakable {
@@ -36,6 +38,7 @@ impl Engine for Breakable {
 
     fn apply(&self, changes: Vec<Change>) -> Result<(), StoreError> {
         let _gate = self.gate.lock().expect("nobody panics at the gate");
+        self.largest.fetch_max(changes.len(), Relaxed);
         if self.broken.load(Relaxed) {
             return Err(EngineKind::Memory.failed("the disk is on fire"));
         }
@@ -49,6 +52,7 @@ struct Bench {
     opened: Arc<Opened>,
     broken: Arc<AtomicBool>,
     gate: Arc<Mutex<()>>,
+    largest: Arc<AtomicUsize>,
     runtime: tokio::runtime::Runtime,
 }
 
@@ -58,8 +62,13 @@ impl Bench {
         let broken = Arc::new(AtomicBool::new(false));
         let memory = engine::open(&settings, std::path::Path::new("")).expect("opens");
         let gate = Arc::new(Mutex::new(()));
-        let engine = Breakable { memory, broken: broken.clone(), gate: gate.clone() };
-        let engine = Box::new(engine);
+        let largest = Arc::new(AtomicUsize::new(0));
+        let engine = Box::new(Breakable {
+            memory,
+            broken: broken.clone(),
+            gate: gate.clone(),
+            largest: largest.clone(),
+        });
         let opened = Arc::new(Opened { kind: EngineKind::Memory, engine, _directory: None });
         let committer = Committer {
             opened: opened.clone(),
@@ -76,7 +85,7 @@ impl Bench {
         let store = Store::start(committer, &settings).expect("starts");
         let runtime =
             tokio::runtime::Builder::new_current_thread().enable_time().build().expect("a runtime");
-        let bench = Self { store, opened, broken, gate, runtime };
+        let bench = Self { store, opened, broken, gate, largest, runtime };
         // So that there are totals.
         bench.commit(vec![put("z@z", "k", "v")]).expect("a commit");
         bench
@@ -270,4 +279,25 @@ fn pages_and_trims_at_the_same_time() {
     for reader in readers {
         assert!(reader.join().expect("no reader failed") > 0);
     }
+}
+
+#[test]
+fn a_large_trim_is_no_large_write() {
+    let bench = Bench::new();
+    for _ in 0..8 {
+        bench.commit((0..2_000).map(|_| append("a@b", "x")).collect()).expect("a commit");
+    }
+    let trim = Record::Trim { owner: jid("a@b"), log: ARCHIVE, through: Seq(16_000) };
+    bench.commit(vec![trim]).expect("a commit");
+    assert!(bench.page(&jid("a@b")).expect("a page").is_empty());
+    // A write stops the sweeping for no longer than one slice, and gets some of it done.
+    bench.commit(vec![append("a@b", "y")]).expect("a commit");
+    let until = Instant::now() + Duration::from_secs(20);
+    // The totals, one row, one head, one entry.
+    while bench.check().read > 4 {
+        assert!(Instant::now() < until, "{} records are left", bench.check().read);
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    let largest = bench.largest.load(Relaxed);
+    assert!(largest < 5_000, "{largest} changes at once");
 }
