@@ -4,11 +4,12 @@
 //! order matters only for who is asked first; the most frequent come first.
 
 use oc_core::host::HostFeature;
+use oc_core::spec::Xep;
 
 use crate::adhoc::{Adhoc, Command};
 use crate::{
-    caps, contact, disco, extdisco, invite, last_activity, ping, register, service_admin, time,
-    version,
+    account, caps, contact, disco, extdisco, invite, last_activity, ping, register, service_admin,
+    sm, time, version,
 };
 
 /// What a domain can be asked, in order.
@@ -24,6 +25,13 @@ pub static FEATURES: &[&dyn HostFeature] = &[
     &register::Registered,
     &Adhoc { commands: COMMANDS },
 ];
+
+/// Heads of the other plug points, for what makes a domain announce them: what its accounts can,
+/// clients look for at their server (XEP-0030 #info-basic).
+pub fn others() -> Vec<&'static Xep> {
+    let accounts = account::FEATURES.iter().map(|feature| feature.xep());
+    accounts.chain([&sm::XEP]).collect()
+}
 
 /// What can be executed at a domain, in the order of the menu.
 pub static COMMANDS: &[&dyn Command] = &[
