@@ -21,6 +21,7 @@ pub mod last_activity;
 pub mod limits;
 pub mod offline;
 pub mod ping;
+pub mod readme;
 pub mod register;
 pub mod sasl2;
 pub mod service_admin;

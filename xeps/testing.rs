@@ -12,7 +12,7 @@ use oc_core::session::{EdgeId, SessionId};
 use oc_core::xml::parse_document;
 use oc_core::{BareJid, Condition, Ctx, Element, ErrorType, Ids, Jid, Kind, Stanza, Time, ns};
 
-use crate::host::FEATURES;
+use crate::host::{FEATURES, others};
 
 /// 2026-11-21T10:20:30Z: when the test servers were started.
 pub(crate) const START: Time = Time(1_795_256_430_000);
@@ -60,7 +60,7 @@ pub(crate) struct Domain {
 
 impl Domain {
     pub(crate) fn new(settings: HostSettings) -> Self {
-        let host = Host::new(bare("example.org"), Arc::new(settings), FEATURES, Vec::new(), START);
+        let host = Host::new(bare("example.org"), Arc::new(settings), FEATURES, others(), START);
         let (asked, effects) = (Vec::new(), Vec::new());
         Self { host, ids: Counter(0), now: START, asked, effects }
     }

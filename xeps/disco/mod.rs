@@ -1,8 +1,8 @@
 //! Service Discovery.
 //!
-//! What a domain or an account is, can do and contains. Nothing is listed here: identities, features, forms,
-//! nodes and items come from the features that are active, so that what is announced is what is
-//! answered.
+//! What a domain or an account is, can do and contains. Nothing is listed here: identities,
+//! features, forms, nodes and items come from the features that are active, so that what is
+//! announced is what is answered.
 
 mod account;
 mod host;

@@ -32,7 +32,9 @@ fn xep_0030_info_follows_the_list() {
     let mut declared: Vec<_> = crate::host::FEATURES
         .iter()
         .filter(|f| f.active(&settings))
-        .flat_map(|f| f.xep().features)
+        .map(|f| f.xep())
+        .chain(crate::host::others())
+        .flat_map(|xep| xep.features)
         .copied()
         .collect();
     announced.sort_unstable();

@@ -1,8 +1,8 @@
 //! Stream Limits Advertisement.
 //!
-//! The element that stands in the stream features, before and after authentication. What enforces the
-//! limits is the reader of `oc-core`; this tells them, so that a client need not find out by being cut
-//! off.
+//! The element that stands in the stream features, before and after authentication. What enforces
+//! the limits is the reader of `oc-core`; this tells them, so that a client need not find out by
+//! being cut off.
 
 use std::time::Duration;
 
@@ -25,7 +25,8 @@ pub static XEP: Xep = Xep {
     note: "Told to clients; limits that peers tell us come with federation.",
 };
 
-/// The stream feature (XEP-0478 #advertise); `idle` is left out where streams may be silent for ever.
+/// The stream feature (XEP-0478 #advertise); `idle` is left out where streams may be silent for
+/// ever.
 pub fn feature(stanza_bytes: usize, idle: Option<Duration>) -> Element {
     let number = |name, value: u64| Element::new(name, NS).with_text(value.to_string());
     Element::new("limits", NS)

@@ -23,7 +23,7 @@ use crate::shard::DomainHost;
 
 /// Heads that a domain announces beside those of its own features.
 fn others() -> Vec<&'static Xep> {
-    vec![&oc_xeps::sm::XEP]
+    oc_xeps::host::others()
 }
 
 pub(super) fn places(config: &Config) -> Places {
@@ -74,6 +74,7 @@ fn registration(domain: &config::Domain) -> Registration {
 pub(super) fn offers(config: &Config, hosts: &DomainHosts) -> Domains {
     let offer = |domain: &config::Domain| Offer {
         registration: registration(domain),
+        reserved: domain.administrators.iter().map(|a| a.0.clone()).collect(),
         limits: Some(stream_limits(config)),
         idle_seconds: Some(config.c2s.idle_ping.get().as_secs()),
         extras: hosts.get(domain.name()).and_then(|host| caps(domain, host)).into_iter().collect(),
