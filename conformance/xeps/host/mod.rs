@@ -1,0 +1,210 @@
+//! What a domain answers: disco, ping, version, time, uptime, contacts, registration.
+
+use base64::{Engine, engine::general_purpose::STANDARD as B64};
+
+use crate::{
+    case::{PASSWORD, absent},
+    cases,
+    client::{El, ensure, plain, random_text},
+};
+
+const INFO: &str = "<query xmlns='http://jabber.org/protocol/disco#info'/>";
+const ITEMS: &str = "<query xmlns='http://jabber.org/protocol/disco#items'/>";
+
+fn features(el: &El) -> Vec<String> {
+    let all = el.children.first().map(|q| q.children.as_slice()).unwrap_or_default();
+    let names = all.iter().filter(|c| c.name == "feature").filter_map(|c| c.attr("var"));
+    names.map(str::to_owned).collect()
+}
+
+/// XEP-0115 #ver-gen: the hash of a disco#info answer with at most one form.
+fn verification_string(query: &El) -> String {
+    let of = |name: &'static str| query.children.iter().filter(move |c| c.name == name);
+    let text = |el: &El, a: &str| el.attr(a).unwrap_or_default().to_owned();
+    let mut ids: Vec<String> = of("identity")
+        .map(|i| {
+            format!(
+                "{}/{}/{}/{}<",
+                text(i, "category"),
+                text(i, "type"),
+                text(i, "xml:lang"),
+                text(i, "name")
+            )
+        })
+        .collect();
+    let mut vars: Vec<String> = of("feature").map(|f| format!("{}<", text(f, "var"))).collect();
+    let mut forms: Vec<String> = of("x")
+        .map(|form| {
+            let values = |f: &El| {
+                f.children
+                    .iter()
+                    .filter(|c| c.name == "value")
+                    .map(|v| v.text.clone())
+                    .collect::<Vec<_>>()
+            };
+            let kind = form
+                .children
+                .iter()
+                .find(|f| f.attr("var") == Some("FORM_TYPE"))
+                .map(values)
+                .unwrap_or_default();
+            let mut fields: Vec<String> = form
+                .children
+                .iter()
+                .filter(|f| f.name == "field" && f.attr("var") != Some("FORM_TYPE"))
+                .map(|f| {
+                    let mut v = values(f);
+                    v.sort();
+                    format!(
+                        "{}<{}",
+                        text(f, "var"),
+                        v.iter().map(|v| format!("{v}<")).collect::<String>()
+                    )
+                })
+                .collect();
+            fields.sort();
+            format!("{}<{}", kind.concat(), fields.concat())
+        })
+        .collect();
+    ids.sort();
+    vars.sort();
+    forms.sort();
+    use sha1::Digest;
+    B64.encode(sha1::Sha1::digest(format!("{}{}{}", ids.concat(), vars.concat(), forms.concat())))
+}
+
+fn register(name: &str, password: &str) -> String {
+    format!(
+        "<query xmlns='jabber:iq:register'><username>{name}</username><password>{password}</password></query>"
+    )
+}
+
+cases! {
+    /// XEP-0030 #info: the identity of a server, and that it has disco.
+    xep_0030_info(w) {
+        let el = w.user().await?.ask("get", "example.org", INFO).await?;
+        let im = el.children[0].children.iter().any(|c| c.attr("category") == Some("server") && c.attr("type") == Some("im"));
+        ensure(im, || format!("{el:?}"))?;
+        let all = features(&el);
+        for f in ["http://jabber.org/protocol/disco#info", "http://jabber.org/protocol/disco#items"] {
+            ensure(all.iter().any(|a| a == f), || format!("{f} is not in {all:?}"))?;
+        }
+    }
+    /// XEP-0030 #info: no feature twice.
+    xep_0030_no_feature_twice(w) {
+        let mut all = features(&w.user().await?.ask("get", "example.org", INFO).await?);
+        let n = all.len();
+        all.sort();
+        all.dedup();
+        ensure(all.len() == n, || "a feature is listed twice".into())?;
+    }
+    /// XEP-0030 #items
+    xep_0030_items(w) { w.user().await?.ask("get", "example.org", ITEMS).await?; }
+    /// XEP-0030 #info-nodes
+    xep_0030_unknown_node(w) {
+        let q = INFO.replace("/>", " node='urn:nothing:here'/>");
+        w.user().await?.refused("get", "example.org", &q, &["item-not-found"]).await?;
+    }
+    /// XEP-0115 #stream: the caps of the server's features are the hash of its disco.
+    xep_0115_own_hash(w) {
+        let mut c = w.user().await?;
+        let Some(caps) = c.features.child("c", "http://jabber.org/protocol/caps").cloned() else {
+            return absent("caps in stream features");
+        };
+        let (node, ver) = (caps.attr("node").unwrap_or_default(), caps.attr("ver").unwrap_or_default());
+        let q = INFO.replace("/>", &format!(" node='{node}#{ver}'/>"));
+        let el = c.ask("get", "example.org", &q).await?;
+        let is = verification_string(&el.children[0]);
+        ensure(is == ver, || format!("the disco hashes to {is}, announced is {ver}"))?;
+    }
+    /// XEP-0199 #c2s
+    xep_0199_ping(w) {
+        let mut c = w.user().await?;
+        let el = c.ask("get", "example.org", "<ping xmlns='urn:xmpp:ping'/>").await?;
+        ensure(el.children.is_empty(), || format!("{el:?}"))?;
+        let bare = c.bare();
+        c.ask("get", &bare, "<ping xmlns='urn:xmpp:ping'/>").await?;
+        c.ask("get", "", "<ping xmlns='urn:xmpp:ping'/>").await?;
+    }
+    /// XEP-0092
+    xep_0092_version(w) {
+        let el = w.user().await?.ask("get", "example.org", "<query xmlns='jabber:iq:version'/>").await?;
+        ensure(el.find("name").is_some_and(|n| !n.text.is_empty()), || format!("{el:?}"))?;
+    }
+    /// XEP-0202
+    xep_0202_time(w) {
+        let el = w.user().await?.ask("get", "example.org", "<time xmlns='urn:xmpp:time'/>").await?;
+        let utc = el.find("utc").map(|n| n.text.clone()).unwrap_or_default();
+        ensure(utc.ends_with('Z') && utc.contains('T') && el.find("tzo").is_some(), || format!("{el:?}"))?;
+    }
+    /// XEP-0012 #server: uptime.
+    xep_0012_uptime(w) {
+        let el = w.user().await?.ask("get", "example.org", "<query xmlns='jabber:iq:last'/>").await?;
+        let s = el.find("query").and_then(|q| q.attr("seconds")).and_then(|s| s.parse::<u64>().ok());
+        ensure(s.is_some_and(|s| s < 86_400), || format!("{el:?}"))?;
+    }
+    /// XEP-0157: a form with addresses in the server's disco.
+    xep_0157_contacts(w) {
+        let el = w.user().await?.ask("get", "example.org", INFO).await?;
+        let Some(form) = el.find("x") else { return absent("contact form") };
+        let kind = form.children.iter().any(|f| f.find("value").is_some_and(|v| v.text == "http://jabber.org/network/serverinfo"));
+        ensure(kind, || format!("{form:?}"))?;
+    }
+    /// XEP-0077 #usecases-register: the form, and the account that comes of it.
+    xep_0077_register(w) {
+        let mut c = w.stream().await?;
+        let el = c.ask("get", "", "<query xmlns='jabber:iq:register'/>").await?;
+        ensure(el.find("username").is_some() && el.find("password").is_some(), || format!("{el:?}"))?;
+        let name = random_text(12);
+        c.ask("set", "", &register(&name, PASSWORD)).await?;
+        w.online(&name, "x", 0).await?;
+    }
+    /// XEP-0077 #usecases-register: a name that is taken.
+    xep_0077_conflict(w) {
+        let name = w.account().await?;
+        w.stream().await?.refused("set", "", &register(&name, "x"), &["conflict"]).await?;
+        w.session(&name, "still-mine").await?;
+    }
+    /// XEP-0077 #usecases-register: a form that is not filled in.
+    xep_0077_incomplete(w) {
+        let q = "<query xmlns='jabber:iq:register'><username>incomplete</username></query>";
+        w.stream().await?.refused("set", "", q, &["not-acceptable", "bad-request"]).await?;
+    }
+    /// XEP-0077 #usecases-changepw
+    xep_0077_change_password(w) {
+        let name = w.account().await?;
+        let mut c = w.session(&name, "x").await?;
+        c.ask("set", "example.org", &register(&name, "another-1")).await?;
+        let mut d = w.stream().await?;
+        let el = d.auth("PLAIN", &plain("", &name, PASSWORD)).await?;
+        ensure(el.name == "failure", || "the old password works".into())?;
+        d.login(&name, "another-1").await?;
+    }
+    /// XEP-0077 #usecases-changepw: only one's own.
+    xep_0077_change_others_password(w) {
+        let (me, other) = (w.account().await?, w.account().await?);
+        let mut c = w.session(&me, "x").await?;
+        let el = c.iq("set", "example.org", &register(&other, "stolen")).await?;
+        let _ = el;
+        let el = w.stream().await?.auth("PLAIN", &plain("", &other, "stolen")).await?;
+        ensure(el.name == "failure", || "somebody else's password was changed".into())?;
+    }
+    /// XEP-0077 #usecases-cancel
+    xep_0077_cancel(w) {
+        let name = w.account().await?;
+        let mut c = w.session(&name, "x").await?;
+        c.send("<iq type='set' id='bye' to='example.org'><query xmlns='jabber:iq:register'><remove/></query></iq>").await?;
+        let _ = c.item().await;
+        let el = w.stream().await?.auth("PLAIN", &plain("", &name, PASSWORD)).await?;
+        ensure(el.name == "failure", || "the account still exists".into())?;
+    }
+    /// XEP-0478 #limits: the limits are in the features.
+    xep_0478_limits(w) {
+        let c = w.user().await?;
+        let Some(limits) = c.features.child("limits", "urn:xmpp:stream-limits:0") else {
+            return absent("stream limits");
+        };
+        let n = limits.child("max-bytes", "").and_then(|m| m.text.parse::<u64>().ok());
+        ensure(n.is_some_and(|n| n >= 10_000), || format!("{limits:?}"))?;
+    }
+}
