@@ -59,8 +59,8 @@ impl Directory {
 
     /// Removes what an engine left behind when the very first start was interrupted.
     ///
-    /// fjall writes `version` last when it makes a database; before that nothing can have been kept.
-    /// `used` says that the high-water mark speaks of commits.
+    /// fjall writes `version` last when it makes a database; before that nothing can have been
+    /// kept. `used` says that the high-water mark speaks of commits.
     pub(crate) fn clear_unfinished(&self, used: bool) -> Result<(), StoreError> {
         let engine = self.engine();
         let unfinished = self.engine == EngineKind::Fjall

@@ -138,8 +138,8 @@ fn note_check(report: &mut OpenReport, check: Check, settings: &Settings) {
 
 /// Compares a store with the mark; returns how many events are to get a substitute.
 ///
-/// Numbers of lost commits and events are not given out again, so that a reader of the outbox who saw
-/// them cannot take a later event for one he knows.
+/// Numbers of lost commits and events are not given out again, so that a reader of the outbox who
+/// saw them cannot take a later event for one he knows.
 fn compare(report: &mut OpenReport, totals: &mut Totals, mark: Mark, settings: &Settings) -> u64 {
     report.missing_commits = mark.commit.saturating_sub(totals.commit);
     report.missing_entries = mark.entries.saturating_sub(totals.entries);

@@ -8,13 +8,13 @@ use crate::{EngineKind, Settings, Store, StoreError};
 
 #[test]
 fn fjall_keeps_what_was_acknowledged_before_a_kill() {
-    kill_again_and_again(EngineKind::Fjall);
+    check_after_kills(EngineKind::Fjall);
 }
 
 #[cfg(feature = "store-sled")]
 #[test]
 fn sled_keeps_what_was_acknowledged_before_a_kill() {
-    kill_again_and_again(EngineKind::Sled);
+    check_after_kills(EngineKind::Sled);
 }
 
 /// Two processes never share a directory, and a killed one leaves no lock behind.
@@ -34,7 +34,7 @@ fn a_directory_in_use_by_another_process_is_refused() {
 }
 
 /// Each round goes on with the directory of the last, so recovery is recovered from, too.
-fn kill_again_and_again(kind: EngineKind) {
+fn check_after_kills(kind: EngineKind) {
     let folder = tempfile::tempdir().expect("a directory");
     let path = folder.path().join("store");
     let mut acknowledged = Acknowledged::new();

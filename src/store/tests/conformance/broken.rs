@@ -14,7 +14,7 @@ use crate::engine::{Change, Engine, Visit};
 use crate::envelope::{Head, Totals};
 use crate::key::{self, Range};
 use crate::store::Opened;
-use crate::testing::{ARCHIVE, ROSTER, append, jid, put};
+use crate::tests::testing::{ARCHIVE, ROSTER, append, jid, put};
 use crate::{EngineKind, Settings, Store, StoreError, engine};
 
 /// An engine in memory whose disk can fail.
@@ -210,7 +210,7 @@ fn a_damaged_head_refuses_its_batch_alone() {
 #[test]
 fn a_missing_event_is_damage() {
     let bench = Bench::new();
-    let event = |data| crate::testing::event("a@b", data);
+    let event = |data| crate::tests::testing::event("a@b", data);
     bench.commit(vec![event("1"), event("2"), event("3")]).expect("a commit");
     bench.remove(key::event(2));
     assert!(is_damage(bench.runtime.block_on(bench.store.events(0, 9))));

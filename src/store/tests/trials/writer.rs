@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use oc_core::record::Seq;
 use oc_core::shard::{owner_of, shard_of};
 
-use crate::testing::{ARCHIVE, append, event, jid, put};
+use crate::tests::testing::{ARCHIVE, append, event, jid, put};
 use crate::{EngineKind, PAGE_ITEMS, Settings, Store, StoreError};
 
 /// Owners that are written at the same time.
@@ -92,8 +92,8 @@ pub(super) fn kill_when(
     count
 }
 
-/// Reads everything and compares it with what was acknowledged; the outer error is one that the store
-/// reported, the inner one is a difference that it did not report.
+/// Reads everything and compares it with what was acknowledged; the outer error is one that the
+/// store reported, the inner one is a difference that it did not report.
 pub(super) fn verify(
     store: &Store,
     acknowledged: &Acknowledged,
