@@ -73,6 +73,17 @@ impl Directory {
         Ok(())
     }
 
+    /// Brings the names of new files and directories to disk: a synced file whose name is lost is
+    /// lost, too. Neither engine does this for all of its directories.
+    pub(crate) fn sync_names(&self) -> Result<(), StoreError> {
+        let engine = self.engine();
+        let above = self.path.parent().filter(|path| !path.as_os_str().is_empty());
+        for path in [Some(engine.as_path()), Some(&self.path), above].into_iter().flatten() {
+            File::open(path).and_then(|dir| dir.sync_all()).map_err(io("sync", path))?;
+        }
+        Ok(())
+    }
+
     /// Bytes of all the engine's files, holes not counted where the system tells.
     pub(crate) fn engine_bytes(&self) -> u64 {
         disk_bytes(&self.engine())

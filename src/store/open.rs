@@ -51,13 +51,18 @@ pub(crate) fn open(settings: &Settings) -> Result<(Store, OpenReport), StoreErro
         lost_events = compare(&mut report, &mut totals, mark, settings);
     }
     let backlog = VecDeque::from(check::trims(engine.as_ref())?);
-    let opened = Arc::new(Opened { kind: settings.engine, engine, _directory: directory });
+    let opened = Arc::new(Opened { kind: settings.engine, engine, directory });
     let mut committer = begin(opened, totals, lost_events, settings)?;
     committer.backlog = backlog;
     committer.mark = mark;
     if let Some(mark) = &mut committer.mark {
         mark.set(&committer.totals)?;
         mark.sync()?;
+    }
+    if let Some(directory) = &committer.opened.directory
+        && (report.fresh || found == Found::Missing)
+    {
+        directory.sync_names()?;
     }
     let store = Store::start(committer, settings)?;
     report.took = began.elapsed();

@@ -81,7 +81,7 @@ struct Shared {
 pub(crate) struct Opened {
     pub(crate) kind: EngineKind,
     pub(crate) engine: Box<dyn Engine>,
-    pub(crate) _directory: Option<Directory>,
+    pub(crate) directory: Option<Directory>,
 }
 
 impl Store {
