@@ -1,9 +1,9 @@
 //! Reading everything: is it what was written?
 //!
-//! Engines differ in what they notice, so the store can prove its content by itself: every record has
-//! its checksum, a log's entries must run from its head's first to its last, events must run from first
-//! to last, and the number of rows and the sum of their fingerprints must be those of the totals, which
-//! finds rows that were lost, came back, or fell back to an older content.
+//! Engines differ in what they notice, so the store can prove its content by itself: every record
+//! has its checksum, a log's entries must run from its head's first to its last, events must run
+//! from first to last, and the number of rows and the sum of their fingerprints must be those of
+//! the totals, which finds rows that were lost, came back, or fell back to an older content.
 
 use oc_core::record::Seq;
 

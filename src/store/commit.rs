@@ -1,9 +1,10 @@
 //! The commit thread: one per store, so that everything has one order and one sync pays for many.
 //!
-//! A group is whatever queued up while the previous one was written, up to the caps of the settings;
-//! there are no timers, so an idle server answers after one sync and a busy one forms large groups by
-//! itself. An answer is given only after the group is on disk. A failed write stops the store: what is
-//! on disk then is not known, so nothing more is accepted until it is opened again.
+//! A group is whatever queued up while the previous one was written, up to the caps of the
+//! settings; there are no timers, so an idle server answers after one sync and a busy one forms
+//! large groups by itself. An answer is given only after the group is on disk. A failed write stops
+//! the store: what is on disk then is not known, so nothing more is accepted until it is opened
+//! again.
 
 use std::collections::VecDeque;
 use std::sync::Arc;

@@ -59,8 +59,8 @@ impl Directory {
 
     /// Removes what an engine left behind when the very first start was interrupted.
     ///
-    /// fjall writes `version` last when it makes a database; before that nothing can have been kept.
-    /// `used` says that the high-water mark speaks of commits.
+    /// fjall writes `version` last when it makes a database; before that nothing can have been
+    /// kept. `used` says that the high-water mark speaks of commits.
     pub(crate) fn clear_unfinished(&self, used: bool) -> Result<(), StoreError> {
         let engine = self.engine();
         let unfinished = self.engine == EngineKind::Fjall
@@ -69,6 +69,17 @@ impl Directory {
             && !engine.join("version").exists();
         if unfinished {
             fs::remove_dir_all(&engine).map_err(io("remove the unfinished", &engine))?;
+        }
+        Ok(())
+    }
+
+    /// Brings the names of new files and directories to disk: a synced file whose name is lost is
+    /// lost, too. Neither engine does this for all of its directories.
+    pub(crate) fn sync_names(&self) -> Result<(), StoreError> {
+        let engine = self.engine();
+        let above = self.path.parent().filter(|path| !path.as_os_str().is_empty());
+        for path in [Some(engine.as_path()), Some(&self.path), above].into_iter().flatten() {
+            File::open(path).and_then(|dir| dir.sync_all()).map_err(io("sync", path))?;
         }
         Ok(())
     }

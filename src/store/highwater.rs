@@ -1,13 +1,14 @@
 //! The high-water mark: how far acknowledged data went, in a small file of our own.
 //!
-//! An engine's log that was cut cannot be told from one that ends in a torn write, so engines drop the
-//! tail without a word. The mark tells: a store that ends below it has lost acknowledged commits.
-//! The mark is written after every durable group and before its acknowledgement, so it survives the
-//! end of the process; it is synced about every second while it changes, and at close, so after a power
-//! cut it may be older by that second, never ahead of data that was synced.
+//! An engine's log that was cut cannot be told from one that ends in a torn write, so engines drop
+//! the tail without a word. The mark tells: a store that ends below it has lost acknowledged
+//! commits. The mark is written after every durable group and before its acknowledgement, so it
+//! survives the end of the process; it is synced about every second while it changes, and at close,
+//! so after a power cut it may be older by that second, never ahead of data that was synced.
 //!
-//! Two slots, 512 bytes apart, are written in turn, so a torn write leaves the other. A slot: `OCHW`,
-//! then generation, commit, entries and event as big-endian numbers, then CRC-32C over all of it.
+//! Two slots, 512 bytes apart, are written in turn, so a torn write leaves the other. A slot:
+//! `OCHW`, then generation, commit, entries and event as big-endian numbers, then CRC-32C over all
+//! of it.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom, Write};

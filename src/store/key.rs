@@ -1,8 +1,9 @@
 //! Keys: how owners, tables and logs become ordered bytes.
 //!
-//! One byte of kind, then the owner, NUL, the table or log, NUL, then a binary rest. Owners and names
-//! never contain NUL (a JID cannot; it is checked all the same), so no owner's keys are a prefix of
-//! another's and the order of keys is the order of (owner, name, rest). Numbers are big-endian.
+//! One byte of kind, then the owner, NUL, the table or log, NUL, then a binary rest. Owners and
+//! names never contain NUL (a JID cannot; it is checked all the same), so no owner's keys are a
+//! prefix of another's and the order of keys is the order of (owner, name, rest). Numbers are
+//! big-endian.
 //!
 //! | key | value |
 //! |---|---|

@@ -51,13 +51,18 @@ pub(crate) fn open(settings: &Settings) -> Result<(Store, OpenReport), StoreErro
         lost_events = compare(&mut report, &mut totals, mark, settings);
     }
     let backlog = VecDeque::from(check::trims(engine.as_ref())?);
-    let opened = Arc::new(Opened { kind: settings.engine, engine, _directory: directory });
+    let opened = Arc::new(Opened { kind: settings.engine, engine, directory });
     let mut committer = begin(opened, totals, lost_events, settings)?;
     committer.backlog = backlog;
     committer.mark = mark;
     if let Some(mark) = &mut committer.mark {
         mark.set(&committer.totals)?;
         mark.sync()?;
+    }
+    if let Some(directory) = &committer.opened.directory
+        && (report.fresh || found == Found::Missing)
+    {
+        directory.sync_names()?;
     }
     let store = Store::start(committer, settings)?;
     report.took = began.elapsed();
@@ -138,8 +143,8 @@ fn note_check(report: &mut OpenReport, check: Check, settings: &Settings) {
 
 /// Compares a store with the mark; returns how many events are to get a substitute.
 ///
-/// Numbers of lost commits and events are not given out again, so that a reader of the outbox who saw
-/// them cannot take a later event for one he knows.
+/// Numbers of lost commits and events are not given out again, so that a reader of the outbox who
+/// saw them cannot take a later event for one he knows.
 fn compare(report: &mut OpenReport, totals: &mut Totals, mark: Mark, settings: &Settings) -> u64 {
     report.missing_commits = mark.commit.saturating_sub(totals.commit);
     report.missing_entries = mark.entries.saturating_sub(totals.entries);

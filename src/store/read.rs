@@ -1,8 +1,8 @@
 //! Reads: rows, pages of logs, the outbox, owners.
 //!
-//! Reads take no lock against the commit thread. A page therefore reads the log's head first: entries
-//! behind that head are not shown, and a gap is damage only if the head says so when it is read again,
-//! because a trim may have passed in between.
+//! Reads take no lock against the commit thread. A page therefore reads the log's head first:
+//! entries behind that head are not shown, and a gap is damage only if the head says so when it is
+//! read again, because a trim may have passed in between.
 
 use oc_core::BareJid;
 use oc_core::record::{Entry, Log, Saved, Seq, Table};

@@ -55,8 +55,8 @@ pub struct Settings {
     pub path: PathBuf,
     /// Bytes of the engine's read cache.
     pub cache_bytes: u64,
-    /// Bytes that fjall gathers in memory before they become a sorted file. Fixed when the directory is
-    /// made: fjall keeps it with the data.
+    /// Bytes that fjall gathers in memory before they become a sorted file. Fixed when the
+    /// directory is made: fjall keeps it with the data.
     pub write_buffer_bytes: u64,
     /// Records joined into one durable write; a batch is never split.
     pub group_records: usize,
@@ -142,8 +142,8 @@ pub struct Check {
     pub unreadable: u64,
     /// Entries and events that are not there although their neighbours are.
     pub missing: u64,
-    /// Rows that were lost, came back or have an older content: the difference of the counts, or 1 if
-    /// only the sums differ.
+    /// Rows that were lost, came back or have an older content: the difference of the counts, or 1
+    /// if only the sums differ.
     pub rows_off: u64,
     /// The engine gave up before the end.
     pub aborted: Option<String>,

@@ -81,7 +81,7 @@ struct Shared {
 pub(crate) struct Opened {
     pub(crate) kind: EngineKind,
     pub(crate) engine: Box<dyn Engine>,
-    pub(crate) _directory: Option<Directory>,
+    pub(crate) directory: Option<Directory>,
 }
 
 impl Store {
@@ -116,9 +116,10 @@ impl Store {
 
     /// Writes a batch of one shard: all of it or nothing, on disk when this returns `Ok`.
     ///
-    /// Batches of one caller that are awaited one after the other keep their order. Waits for room if
-    /// the queue is full. A caller that stops waiting does not undo a batch that was queued. Every
-    /// record but an event must be of an owner of `shard`; `epoch` must be the one of [`Self::claim`].
+    /// Batches of one caller that are awaited one after the other keep their order. Waits for room
+    /// if the queue is full. A caller that stops waiting does not undo a batch that was queued.
+    /// Every record but an event must be of an owner of `shard`; `epoch` must be the one of
+    /// [`Self::claim`].
     pub async fn commit(
         &self,
         shard: ShardId,

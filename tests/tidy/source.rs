@@ -116,12 +116,12 @@ impl Source {
     }
 
     /// Whether the whole file is test code by its place: `tests.rs`, `*_tests.rs`, or below
-    /// `tests/`.
+    /// `tests/` or `examples/`.
     pub fn is_test_file(&self) -> bool {
         let name = self.path.rsplit('/').next().unwrap_or_default();
         name == "tests.rs"
             || name.ends_with("_tests.rs")
-            || self.path.split('/').rev().skip(1).any(|f| f == "tests")
+            || self.path.split('/').rev().skip(1).any(|f| f == "tests" || f == "examples")
             || ["conformance/", "examples/", "xtask/"].iter().any(|p| self.path.starts_with(p))
     }
 

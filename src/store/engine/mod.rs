@@ -1,7 +1,7 @@
 //! The narrow interface between the store and the engines below it.
 //!
-//! An engine is an ordered map of bytes that takes a set of changes as a whole and makes it durable.
-//! What a key means, numbering, checksums and fencing are the store's business.
+//! An engine is an ordered map of bytes that takes a set of changes as a whole and makes it
+//! durable. What a key means, numbering, checksums and fencing are the store's business.
 
 mod fjall;
 mod memory;

@@ -1,8 +1,8 @@
 //! sled 0.34: the other embedded engine, by choice of the operator.
 //!
-//! Its `flush` writes pages out (`sync_file_range`) but does not flush the drive, so the file is synced
-//! here as well. What sled makes of its files after a power cut is not known; damaged ones can make it
-//! panic or forget. `note.md` says what the store adds.
+//! Its `flush` writes pages out (`sync_file_range`) but does not flush the drive, so the file is
+//! synced here as well. What sled makes of its files after a power cut is not known; damaged ones
+//! can make it panic or forget. `note.md` says what the store adds.
 
 use std::fs::File;
 use std::path::Path;
@@ -47,8 +47,8 @@ impl Sled {
     }
 }
 
-/// Whether sled's own lock is held. The directory is locked by us already, so it can only be a thread
-/// of a database that this process has just closed.
+/// Whether sled's own lock is held. The directory is locked by us already, so it can only be a
+/// thread of a database that this process has just closed.
 fn is_locked(error: &sled::Error) -> bool {
     matches!(error, sled::Error::Io(io) if io.to_string().contains("could not acquire lock"))
 }

@@ -1,7 +1,8 @@
 //! What the store costs: `cargo run --release -p oc-store --example bench [fjall|sled|memory]`.
 //!
-//! Prints the CPU time of the process per entry for groups of 1, 16 and 256 (process clock, so other
-//! work on the machine counts little), syncs, pages and point reads, start-up time, memory, idle CPU.
+//! Prints the CPU time of the process per entry for groups of 1, 16 and 256 (process clock, so
+//! other work on the machine counts little), syncs, pages and point reads, start-up time, memory,
+//! idle CPU.
 
 use std::error::Error;
 use std::fs;

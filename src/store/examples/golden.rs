@@ -1,8 +1,8 @@
 //! Writes the golden data directory of a step:
-//! `cargo run -p oc-store --example golden fjall tests/upgrade/step-01-fjall` (and the same for sled).
+//! `cargo run -p oc-store --example golden fjall tests/upgrade/step-01-fjall` (or sled).
 //!
-//! Every later version must open what this version wrote; `src/store/upgrade.rs` knows the content. A
-//! golden directory is written once, by the version of its step, and never again.
+//! Every later version must open what this version wrote; `src/store/tests/upgrade.rs` knows the
+//! content. A golden directory is written once, by the version of its step, and never again.
 
 use std::error::Error;
 use std::path::PathBuf;

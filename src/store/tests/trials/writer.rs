@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use oc_core::record::Seq;
 use oc_core::shard::{owner_of, shard_of};
 
-use crate::testing::{ARCHIVE, append, event, jid, put};
+use crate::tests::testing::{ARCHIVE, append, event, jid, put, trim};
 use crate::{EngineKind, PAGE_ITEMS, Settings, Store, StoreError};
 
 /// Owners that are written at the same time.
@@ -17,12 +17,17 @@ const OWNERS: [&str; 4] = ["w@0", "w@00", "w@1", "w@2"];
 /// Rows that each of them overwrites again and again.
 const ROWS: u64 = 64;
 
+/// A log is trimmed with every batch of this multiple, to so many entries.
+const TRIM_EVERY: u64 = 50;
+const KEPT: u64 = 250;
+
 /// Last number acknowledged to each owner.
 pub(super) type Acknowledged = BTreeMap<String, u64>;
 
 /// Writes until killed; a line on standard output for each batch that was acknowledged.
 ///
-/// Batch `n` of an owner appends entry `n`, overwrites row `n` modulo [`ROWS`] and writes an event.
+/// Batch `n` of an owner appends entry `n`, overwrites row `n` modulo [`ROWS`], writes an event, and
+/// from time to time trims the log.
 pub(super) fn write(kind: EngineKind, folder: &Path) {
     let mut settings = Settings::at(kind, folder);
     // So that sorted files are made, too.
@@ -47,13 +52,21 @@ async fn write_one(store: Store, owner: &'static str) {
     for n in last.0 + 1.. {
         let text = text(owner, n);
         let row = put(owner, (n % ROWS).to_be_bytes(), text.clone());
-        let batch = vec![append(owner, text), row, event(owner, n.to_string())];
+        let mut batch = vec![append(owner, text), row, event(owner, n.to_string())];
+        if n % TRIM_EVERY == 0 {
+            batch.push(trim(owner, trimmed(n)));
+        }
         let committed = store.commit(shard, epoch, batch).await.expect("a commit");
         assert_eq!(committed.seqs, [Seq(n)]);
         // Past the capture of the test harness, and whole lines at a time.
         let line = format!("ack {owner} {n}\n");
         std::io::stdout().write_all(line.as_bytes()).expect("the parent reads");
     }
+}
+
+/// The last entry that is trimmed when entry `n` is the newest.
+fn trimmed(n: u64) -> u64 {
+    (n - n % TRIM_EVERY).saturating_sub(KEPT)
 }
 
 fn text(owner: &str, n: u64) -> String {
@@ -92,8 +105,8 @@ pub(super) fn kill_when(
     count
 }
 
-/// Reads everything and compares it with what was acknowledged; the outer error is one that the store
-/// reported, the inner one is a difference that it did not report.
+/// Reads everything and compares it with what was acknowledged; the outer error is one that the
+/// store reported, the inner one is a difference that it did not report.
 pub(super) fn verify(
     store: &Store,
     acknowledged: &Acknowledged,
@@ -102,7 +115,11 @@ pub(super) fn verify(
     runtime.block_on(async {
         let mut batches = 0;
         for (owner, &acknowledged) in acknowledged {
-            let mut last = 0;
+            let (first, newest) = store.bounds(&jid(owner), ARCHIVE).await?;
+            if first.0 != trimmed(newest.0) + 1 {
+                return Ok(Err(format!("{owner} begins at {}, ends at {}", first.0, newest.0)));
+            }
+            let mut last = first.0 - 1;
             loop {
                 let page = store.page(&jid(owner), ARCHIVE, Seq(last), PAGE_ITEMS).await?;
                 let Some(end) = page.last() else { break };

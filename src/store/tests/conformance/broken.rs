@@ -14,7 +14,7 @@ use crate::engine::{Change, Engine, Visit};
 use crate::envelope::{Head, Totals};
 use crate::key::{self, Range};
 use crate::store::Opened;
-use crate::testing::{ARCHIVE, ROSTER, append, jid, put};
+use crate::tests::testing::{ARCHIVE, ROSTER, append, jid, put};
 use crate::{EngineKind, Settings, Store, StoreError, engine};
 
 /// An engine in memory whose disk can fail.
@@ -69,7 +69,7 @@ impl Bench {
             gate: gate.clone(),
             largest: largest.clone(),
         });
-        let opened = Arc::new(Opened { kind: EngineKind::Memory, engine, _directory: None });
+        let opened = Arc::new(Opened { kind: EngineKind::Memory, engine, directory: None });
         let committer = Committer {
             opened: opened.clone(),
             done: Arc::default(),
@@ -210,7 +210,7 @@ fn a_damaged_head_refuses_its_batch_alone() {
 #[test]
 fn a_missing_event_is_damage() {
     let bench = Bench::new();
-    let event = |data| crate::testing::event("a@b", data);
+    let event = |data| crate::tests::testing::event("a@b", data);
     bench.commit(vec![event("1"), event("2"), event("3")]).expect("a commit");
     bench.remove(key::event(2));
     assert!(is_damage(bench.runtime.block_on(bench.store.events(0, 9))));
@@ -243,6 +243,21 @@ fn reads_do_not_wait_for_a_write_and_answers_do() {
         write.await.expect("a task").expect("a commit");
     });
     assert_eq!(bench.row(&owner).expect("reads").as_deref(), Some(b"new".as_slice()));
+}
+
+#[test]
+fn a_caller_that_stops_waiting_undoes_nothing() {
+    let bench = Bench::new();
+    let slow_disk = bench.gate.lock().expect("the gate");
+    bench.runtime.block_on(async {
+        let shard = shard_of(owner_of(&jid("a@b")));
+        let commit = bench.store.commit(shard, Epoch(1), vec![append("a@b", "1")]);
+        let given_up = tokio::time::timeout(Duration::from_millis(20), commit).await;
+        assert!(given_up.is_err(), "the disk is slow");
+    });
+    drop(slow_disk);
+    assert_eq!(bench.commit(vec![append("a@b", "2")]).expect("a commit"), [Seq(2)]);
+    assert_eq!(bench.page(&jid("a@b")).expect("a page"), [1, 2]);
 }
 
 /// Readers page through a log while it is appended to and trimmed: never an error, never a gap.

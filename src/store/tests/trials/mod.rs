@@ -1,8 +1,8 @@
 //! Trials of what disks and kills do: a writer that is killed, and images that are damaged.
 //!
-//! The writer and the reader of a damaged image are processes of their own (this test binary, started
-//! again with [`ROLE`] set), so that a kill is a kill, and an engine that aborts or hangs is an outcome
-//! and not the end of the tests. What the trials showed is written down in `note.md`.
+//! The writer and the reader of a damaged image are processes of their own (this test binary,
+//! started again with [`ROLE`] set), so that a kill is a kill, and an engine that aborts or hangs
+//! is an outcome and not the end of the tests. What the trials showed is written down in `note.md`.
 
 mod crash;
 mod damage;
@@ -40,7 +40,7 @@ fn child() {
 fn start(role: &str, kind: EngineKind, folder: &Path, detail: &str) -> Command {
     let mut command = Command::new(env::current_exe().expect("a test knows its binary"));
     command
-        .args(["--exact", "trials::child", "--test-threads=1", "--nocapture"])
+        .args(["--exact", "tests::trials::child", "--test-threads=1", "--nocapture"])
         .env(ROLE, role)
         .env(ENGINE, kind.name())
         .env(FOLDER, folder)

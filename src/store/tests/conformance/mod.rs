@@ -8,23 +8,31 @@ use oc_core::Time;
 use oc_core::record::{LabelId, Log, Record, Seq, Table};
 use oc_core::shard::{Epoch, ShardId, owner_of, shard_of};
 
-use crate::testing::{ARCHIVE, Fixture, ROSTER, append, delete, event, forget, jid, put, trim};
+use crate::tests::testing::{
+    ARCHIVE, Fixture, ROSTER, append, delete, event, forget, jid, put, trim,
+};
 use crate::{EngineKind, PAGE_ITEMS, Store, StoreError, settings};
+use disk::{
+    a_directory_has_one_user, a_directory_of_another_engine_is_refused,
+    a_dropped_store_is_closed_soon, a_lost_mark_is_told, a_lost_tail_is_counted,
+    an_emptied_store_does_not_start, an_interrupted_first_start_is_begun_again,
+    other_directories_are_left_alone,
+};
 
 /// Makes one test of each engine out of each function.
 macro_rules! on_every_engine {
     ($($name:ident;)* ; $($on_disk:ident;)*) => {
         mod memory {
-            $(#[test] fn $name() { super::$name(super::EngineKind::Memory) })*
+            $(#[test] fn $name() { super::run(super::$name, super::EngineKind::Memory) })*
         }
         mod fjall {
-            $(#[test] fn $name() { super::$name(super::EngineKind::Fjall) })*
-            $(#[test] fn $on_disk() { super::disk::$on_disk(super::EngineKind::Fjall) })*
+            $(#[test] fn $name() { super::run(super::$name, super::EngineKind::Fjall) })*
+            $(#[test] fn $on_disk() { super::run(super::$on_disk, super::EngineKind::Fjall) })*
         }
         #[cfg(feature = "store-sled")]
         mod sled {
-            $(#[test] fn $name() { super::$name(super::EngineKind::Sled) })*
-            $(#[test] fn $on_disk() { super::disk::$on_disk(super::EngineKind::Sled) })*
+            $(#[test] fn $name() { super::run(super::$name, super::EngineKind::Sled) })*
+            $(#[test] fn $on_disk() { super::run(super::$on_disk, super::EngineKind::Sled) })*
         }
     };
 }
@@ -62,6 +70,11 @@ on_every_engine! {
     an_emptied_store_does_not_start;
     a_lost_mark_is_told;
     a_lost_tail_is_counted;
+}
+
+/// Runs a test on an engine.
+fn run(test: fn(EngineKind), kind: EngineKind) {
+    test(kind);
 }
 
 fn behaves_like_the_model(kind: EngineKind) {

@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 
 use crate::EngineKind;
-use crate::testing::{ARCHIVE, Fixture, append, delete, event, forget, jid, put, trim};
+use crate::tests::testing::{ARCHIVE, Fixture, append, delete, event, forget, jid, put, trim};
 
 const OWNERS: [&str; 4] = ["a@b", "a@b.c", "a@bc", "b"];
 const KEYS: [&[u8]; 4] = [b"", b"\0", b"k", b"k\xff"];

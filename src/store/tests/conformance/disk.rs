@@ -1,11 +1,12 @@
-//! What the engines on disk owe beyond the words: one owner of a directory, and a tail that is missed.
+//! What the engines on disk owe beyond the words: one owner of a directory, and a tail that is
+//! missed.
 
 use std::fs;
 use std::path::Path;
 
 use oc_core::record::Seq;
 
-use crate::testing::{Fixture, append, event, jid, put};
+use crate::tests::testing::{Fixture, append, event, jid, put};
 use crate::{EngineKind, Settings, Store, StoreError};
 
 /// The error of an opening that must fail, as the operator reads it.
@@ -148,7 +149,7 @@ pub(super) fn a_lost_tail_is_counted(kind: EngineKind) {
     assert_eq!(kinds, ["test.event", "store.lost", "store.lost", "test.event"]);
     assert_eq!((events[3].number, events[3].data.as_slice()), (4, b"four".as_slice()));
     assert_eq!(
-        at.run(at.store().bounds(&jid("a@b"), crate::testing::ARCHIVE)).ok(),
+        at.run(at.store().bounds(&jid("a@b"), crate::tests::testing::ARCHIVE)).ok(),
         Some((Seq(1), Seq(1)))
     );
 }

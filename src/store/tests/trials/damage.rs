@@ -55,7 +55,8 @@ fn fjall_reports_damage_without_the_check_at_start() {
     trials.assert_nothing_silent();
 }
 
-/// fjall's journal has no checksum over the number of a batch; only our sums notice a flipped bit there.
+/// fjall's journal has no checksum over the number of a batch; only our sums notice a flipped bit
+/// there.
 #[test]
 fn fjall_reports_a_flipped_batch_number() {
     let mut trials = Trials { kind: EngineKind::Fjall, checked: true, outcomes: Vec::new() };

@@ -8,13 +8,13 @@ use crate::{EngineKind, Settings, Store, StoreError};
 
 #[test]
 fn fjall_keeps_what_was_acknowledged_before_a_kill() {
-    kill_again_and_again(EngineKind::Fjall);
+    check_after_kills(EngineKind::Fjall);
 }
 
 #[cfg(feature = "store-sled")]
 #[test]
 fn sled_keeps_what_was_acknowledged_before_a_kill() {
-    kill_again_and_again(EngineKind::Sled);
+    check_after_kills(EngineKind::Sled);
 }
 
 /// Two processes never share a directory, and a killed one leaves no lock behind.
@@ -33,8 +33,37 @@ fn a_directory_in_use_by_another_process_is_refused() {
     Store::open(&settings).expect("the lock went with the process").0.close();
 }
 
+#[test]
+fn fjall_opens_after_a_kill_during_the_first_start() {
+    check_killed_first_starts(EngineKind::Fjall);
+}
+
+#[cfg(feature = "store-sled")]
+#[test]
+fn sled_opens_after_a_kill_during_the_first_start() {
+    check_killed_first_starts(EngineKind::Sled);
+}
+
+/// The moments reach from before the directory exists to after the first commits.
+fn check_killed_first_starts(kind: EngineKind) {
+    for round in 0..if long() { 100 } else { 12 } {
+        let folder = tempfile::tempdir().expect("a directory");
+        let path = folder.path().join("store");
+        let mut child = start("write", kind, &path, "").spawn().expect("a writer starts");
+        while !path.exists() {
+            std::thread::yield_now();
+        }
+        std::thread::sleep(Duration::from_micros(1_000 * (round % 30)));
+        child.kill().expect("the writer is killed");
+        child.wait().expect("the writer ends");
+        let (store, report) = Store::open(&Settings::at(kind, &path)).expect("the store opens");
+        assert!(report.is_clean(), "round {round}: {report:?}");
+        store.close();
+    }
+}
+
 /// Each round goes on with the directory of the last, so recovery is recovered from, too.
-fn kill_again_and_again(kind: EngineKind) {
+fn check_after_kills(kind: EngineKind) {
     let folder = tempfile::tempdir().expect("a directory");
     let path = folder.path().join("store");
     let mut acknowledged = Acknowledged::new();

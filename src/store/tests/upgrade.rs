@@ -7,17 +7,17 @@ use oc_core::Time;
 use oc_core::record::{LabelId, Log, Seq, Table};
 
 use crate::EngineKind;
-use crate::testing::{Fixture, append, jid, put};
+use crate::tests::testing::{Fixture, append, jid, put};
 
 #[test]
 fn step_01_fjall_opens() {
-    step_01(EngineKind::Fjall);
+    check_step_01(EngineKind::Fjall);
 }
 
 #[cfg(feature = "store-sled")]
 #[test]
 fn step_01_sled_opens() {
-    step_01(EngineKind::Sled);
+    check_step_01(EngineKind::Sled);
 }
 
 fn golden(step: &str, kind: EngineKind) -> PathBuf {
@@ -44,11 +44,11 @@ fn copy(from: &Path, to: &Path) {
     }
 }
 
-fn step_01(kind: EngineKind) {
+fn check_step_01(kind: EngineKind) {
     let mut at = opened("step-01", kind);
     assert!(!at.report.fresh && at.report.is_clean(), "{:?}", at.report);
     for _ in 0..2 {
-        step_01_content(&at);
+        check_step_01_content(&at);
         at.reopen();
         assert!(at.report.is_clean(), "{:?}", at.report);
     }
@@ -61,7 +61,7 @@ fn step_01(kind: EngineKind) {
     assert_eq!(at.row("alice@example.org", b"new").as_deref(), Some(b"row".as_slice()));
 }
 
-fn step_01_content(at: &Fixture) {
+fn check_step_01_content(at: &Fixture) {
     let (alice, room) = (jid("alice@example.org"), jid("room@conference.example.org"));
     let saved = at.run(at.store().load(&alice)).expect("loads");
     let row = |table: &str, key: &[u8], value: &[u8]| {
