@@ -27,27 +27,35 @@ const ONE: u64 = 1000;
 
 /// Counters that leak.
 struct Sketch {
-    rows: [(RandomState, Vec<Cell>); 2],
+    /// Each cell as level and moment: plain numbers, which come zeroed from the system untouched.
+    rows: [(RandomState, Vec<[u64; 2]>); 2],
     /// In how long one unit leaks away.
     leak: Duration,
 }
 
-#[derive(Clone, Copy, Default)]
+#[derive(Clone, Copy)]
 struct Cell {
     /// Thousandths.
     level: u64,
+    /// When it last rose, in milliseconds.
     at: u64,
+}
+
+impl From<[u64; 2]> for Cell {
+    fn from([level, at]: [u64; 2]) -> Self {
+        Self { level, at }
+    }
 }
 
 impl Sketch {
     fn new(leak: Duration) -> Self {
-        let row = || (RandomState::new(), vec![Cell::default(); CELLS]);
+        let row = || (RandomState::new(), vec![[0; 2]; CELLS]);
         Self { rows: [row(), row()], leak }
     }
 
     /// The lower of the two counts for this key, as it was when it last rose, and when that was.
     fn read(&self, key: &str) -> Cell {
-        let cells = self.rows.each_ref().map(|(hash, row)| row[slot(hash, key)]);
+        let cells = self.rows.each_ref().map(|(hash, row)| Cell::from(row[slot(hash, key)]));
         if cells[0].level <= cells[1].level { cells[0] } else { cells[1] }
     }
 
@@ -59,13 +67,13 @@ impl Sketch {
     fn add(&mut self, key: &str, now: Time) {
         for (hash, row) in &mut self.rows {
             let cell = &mut row[slot(hash, key)];
-            *cell = Cell { level: leaked(*cell, now, self.leak) + ONE, at: now.0 };
+            *cell = [leaked(Cell::from(*cell), now, self.leak) + ONE, now.0];
         }
     }
 
     fn forget(&mut self, key: &str) {
         for (hash, row) in &mut self.rows {
-            row[slot(hash, key)] = Cell::default();
+            row[slot(hash, key)] = [0; 2];
         }
     }
 }
