@@ -27,8 +27,8 @@ pub(crate) type Change = Transaction<'static, Sqlite>;
 /// The open database and its server secret.
 pub(crate) struct Db {
     pool: SqlitePool,
-    /// Keeps a database in memory alive: the pool may lose a connection together with the runtime of
-    /// the thread that used it last.
+    /// Keeps a database in memory alive: the pool may lose a connection together with the runtime
+    /// of the thread that used it last.
     anchor: Mutex<Option<SqliteConnection>>,
     pub(crate) secret: ServerSecret,
 }
