@@ -77,7 +77,7 @@ impl Accounts {
     pub(crate) async fn open(settings: &Settings, db: &Db) -> Result<Self, OcmsError> {
         let caches = Caches {
             real: Cache::new(settings.cached_accounts_max),
-            fake: Cache::new(settings.cached_accounts_max),
+            fake: Cache::new(settings.cached_accounts_max / 8),
             epoch: db.epoch().await?,
             looked: settings.clock.now(),
             version: 0,

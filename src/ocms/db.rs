@@ -4,6 +4,7 @@ use std::fs::OpenOptions;
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 use std::str::FromStr;
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use oc_core::sasl::{Family, Key, Mechanism, Verifier};
@@ -11,7 +12,7 @@ use oc_core::{BareJid, Time};
 use sqlx::sqlite::{
     SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
 };
-use sqlx::{ConnectOptions, Sqlite, SqliteConnection, Transaction};
+use sqlx::{ConnectOptions, Connection, Sqlite, SqliteConnection, Transaction};
 use subtle::ConstantTimeEq;
 
 use crate::OcmsError;
@@ -26,6 +27,9 @@ pub(crate) type Change = Transaction<'static, Sqlite>;
 /// The open database and its server secret.
 pub(crate) struct Db {
     pool: SqlitePool,
+    /// Keeps a database in memory alive: the pool may lose a connection together with the runtime
+    /// of the thread that used it last.
+    anchor: Mutex<Option<SqliteConnection>>,
     pub(crate) secret: ServerSecret,
 }
 
@@ -75,6 +79,10 @@ impl Db {
             .synchronous(SqliteSynchronous::Full)
             .busy_timeout(Duration::from_secs(5))
             .disable_statement_logging();
+        let anchor = match path {
+            None => Some(options.connect().await?),
+            Some(_) => None,
+        };
         let pool = SqlitePoolOptions::new()
             .max_connections(connections)
             .idle_timeout(None)
@@ -83,11 +91,17 @@ impl Db {
             .await?;
         sqlx::migrate!("./migrations").run(&pool).await?;
         let secret = server_secret(&pool).await?;
-        Ok(Self { pool, secret })
+        Ok(Self { pool, anchor: Mutex::new(anchor), secret })
     }
 
     pub(crate) async fn close(&self) {
         self.pool.close().await;
+        let anchor = self.anchor.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(anchor) = anchor
+            && let Err(error) = anchor.close().await
+        {
+            tracing::warn!(%error, "the identity database in memory was not closed");
+        }
     }
 
     pub(crate) async fn change(&self) -> Result<Change, OcmsError> {
@@ -99,36 +113,32 @@ impl Db {
         Ok(sqlx::query_scalar("SELECT epoch FROM server").fetch_one(&self.pool).await?)
     }
 
+    /// The account of this name, by one statement whether it exists or not.
     pub(crate) async fn account(&self, jid: &BareJid) -> Result<Option<StoredAccount>, OcmsError> {
-        let mut connection = self.pool.acquire().await?;
         let (domain, local) = parts(jid);
-        let found: Option<(i64, bool)> =
-            sqlx::query_as("SELECT id, disabled FROM account WHERE domain = ? AND local = ?")
-                .bind(domain)
-                .bind(local)
-                .fetch_optional(&mut *connection)
-                .await?;
-        let Some((id, disabled)) = found else { return Ok(None) };
-        let rows: Vec<VerifierRow> = sqlx::query_as(
-            "SELECT family, salt, iterations, stored_key, server_key, mac FROM verifier \
-             WHERE account = ?",
+        let rows: Vec<AccountRow> = sqlx::query_as(
+            "SELECT id, disabled, family, salt, iterations, stored_key, server_key, mac \
+             FROM account LEFT JOIN verifier ON verifier.account = account.id \
+             WHERE domain = ? AND local = ?",
         )
-        .bind(id)
-        .fetch_all(&mut *connection)
+        .bind(domain)
+        .bind(local)
+        .fetch_all(&self.pool)
         .await?;
+        let Some(first) = rows.first() else { return Ok(None) };
+        let (id, disabled) = (first.id, first.disabled);
         let mut account = StoredAccount { id, disabled, ..StoredAccount::default() };
         for row in rows {
-            let family = Family::ALL.into_iter().find(|f| f.mechanism() == row.family);
-            let Some(family) = family else {
-                report_damage(id);
-                continue;
-            };
-            match row.checked(family, &self.secret, id, jid) {
-                Some(verifier) => account.verifiers.push(verifier),
-                None => {
+            // an account without verifiers is one row of nothing but itself
+            let Some(name) = row.family.as_deref() else { continue };
+            let family = Family::ALL.into_iter().find(|family| family.mechanism() == name);
+            match family.map(|family| (family, row.checked(family, &self.secret, jid))) {
+                Some((_, Some(verifier))) => account.verifiers.push(verifier),
+                Some((family, None)) => {
                     report_damage(id);
                     account.damaged.push(family);
                 }
+                None => report_damage(id),
             }
         }
         Ok(Some(account))
@@ -215,32 +225,29 @@ impl Db {
     }
 }
 
+/// An account and one of its verifiers.
 #[derive(sqlx::FromRow)]
-struct VerifierRow {
-    family: String,
-    salt: Vec<u8>,
-    iterations: u32,
-    stored_key: Vec<u8>,
-    server_key: Vec<u8>,
-    mac: Vec<u8>,
+struct AccountRow {
+    id: i64,
+    disabled: bool,
+    family: Option<String>,
+    salt: Option<Vec<u8>>,
+    iterations: Option<u32>,
+    stored_key: Option<Vec<u8>>,
+    server_key: Option<Vec<u8>>,
+    mac: Option<Vec<u8>>,
 }
 
-impl VerifierRow {
-    fn checked(
-        self,
-        family: Family,
-        secret: &ServerSecret,
-        id: i64,
-        jid: &BareJid,
-    ) -> Option<Verifier> {
+impl AccountRow {
+    fn checked(self, family: Family, secret: &ServerSecret, jid: &BareJid) -> Option<Verifier> {
         let verifier = Verifier {
-            salt: self.salt,
-            iterations: self.iterations,
-            stored_key: Key::new(family, &self.stored_key)?,
-            server_key: Key::new(family, &self.server_key)?,
+            salt: self.salt?,
+            iterations: self.iterations?,
+            stored_key: Key::new(family, &self.stored_key?)?,
+            server_key: Key::new(family, &self.server_key?)?,
         };
-        let mac = secret.verifier_mac(id, jid, &verifier);
-        bool::from(mac.ct_eq(&self.mac)).then_some(verifier)
+        let mac = secret.verifier_mac(self.id, jid, &verifier);
+        bool::from(mac.ct_eq(&self.mac?)).then_some(verifier)
     }
 }
 

@@ -144,7 +144,11 @@ impl Embedded {
 
 /// Tells the operator what went wrong, and the peer that it can try again.
 pub(crate) fn unavailable(error: OcmsError) -> AuthFailure {
-    tracing::error!(%error, "a login could not be judged");
+    match error {
+        // load is no damage, and must not fill the log
+        OcmsError::Busy => tracing::debug!(%error, "a login could not be judged"),
+        _ => tracing::error!(%error, "a login could not be judged"),
+    }
     AuthFailure::TemporaryAuthFailure
 }
 

@@ -150,9 +150,8 @@ impl Default for Fast {
     }
 }
 
-/// Delays after failed logins: the first `free_*` failures cost nothing, then the pause before the
-/// next attempt starts at `pause` and doubles up to `pause_max`. A failure is forgotten after
-/// `forget`.
+/// Pauses after failed logins: the first `free_*` failures cost nothing, then the pause before the
+/// next attempt starts at `pause` and doubles up to `pause_max`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Backoff {
     /// Failures of one account before pauses begin.
@@ -163,8 +162,10 @@ pub struct Backoff {
     pub pause: Duration,
     /// The longest pause.
     pub pause_max: Duration,
-    /// How long one failure counts.
+    /// In how long one failure of an account is forgotten.
     pub forget: Duration,
+    /// In how long one failure from an address is forgotten; short, for many share an address.
+    pub forget_address: Duration,
 }
 
 impl Default for Backoff {
@@ -175,6 +176,7 @@ impl Default for Backoff {
             pause: Duration::from_secs(1),
             pause_max: Duration::from_secs(60),
             forget: Duration::from_secs(60),
+            forget_address: Duration::from_secs(6),
         }
     }
 }

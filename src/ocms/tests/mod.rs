@@ -5,7 +5,9 @@ mod fast;
 mod invitations;
 mod logins;
 mod storage;
+mod threads;
 mod upgrades;
+mod walks;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
