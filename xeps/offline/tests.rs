@@ -4,15 +4,14 @@ use std::time::Duration;
 
 use oc_core::account::{AccountEffect, AccountInput};
 use oc_core::session::Receipt;
-use oc_core::{Condition, ErrorType, Stanza, limits};
+use oc_core::{Condition, ErrorType, Stanza, limits, ns};
 
 use crate::account::FEATURES;
 use crate::testing::account::{JULIET, Juliet, messages, routes, session, stanza};
 
 /// The texts of messages.
 fn texts(messages: &[Stanza]) -> Vec<String> {
-    let body =
-        |m: &Stanza| m.element().child("body", "jabber:client").map(|b| b.text().into_owned());
+    let body = |m: &Stanza| m.element().child("body", ns::CLIENT).map(|b| b.text().into_owned());
     messages.iter().filter_map(body).collect()
 }
 
@@ -182,6 +181,41 @@ fn xep_0160_flow_takeover_loses_nothing() {
     assert_eq!(texts(&messages(&effects, 2)), numbers(40..50));
     juliet.detach(2, vec![]);
     assert_eq!((juliet.entries(), juliet.row("offline", "kept").as_deref()), (0, Some("0 0")));
+}
+
+/// What was sent and lost stands before what was not sent yet.
+#[test]
+fn xep_0160_flow_order_survives_a_lost_page() {
+    let mut juliet = Juliet::new(FEATURES);
+    (0..60).for_each(|n| drop(say(&mut juliet, &n.to_string())));
+    juliet.prompt = false;
+    juliet.online(1);
+    let sent = messages(&juliet.answer(), 1);
+    juliet.detach(1, sent[40..].to_vec());
+    juliet.answer();
+    juliet.prompt = true;
+    assert_eq!(texts(&messages(&juliet.online(2), 2)), numbers(40..60));
+}
+
+/// Kept for the second time, a message still says when it came first.
+#[test]
+fn xep_0203_protocol_first_stamp_stays() {
+    let mut juliet = Juliet::new(FEATURES);
+    (0..60).for_each(|n| drop(say(&mut juliet, &n.to_string())));
+    juliet.prompt = false;
+    juliet.online(1);
+    let sent = messages(&juliet.answer(), 1);
+    juliet.client(1, "<presence type='unavailable'/>");
+    // The second resource gets the rest, so the losses of the first cannot stay in their place.
+    juliet.online(2);
+    assert_eq!(texts(&messages(&juliet.answer(), 2)), numbers(50..60));
+    juliet.client(2, "<presence type='unavailable'/>");
+    juliet.wait(Duration::from_secs(60));
+    juliet.prompt = true;
+    juliet.detach(1, sent[40..].to_vec());
+    juliet.detach(2, vec![]);
+    assert_eq!(juliet.entries(), 10);
+    assert_eq!(messages(&juliet.online(3), 3), sent[40..]);
 }
 
 #[test]

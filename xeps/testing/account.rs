@@ -9,7 +9,7 @@ use oc_core::account::{
 use oc_core::record::{Entry, Log, Record, Saved, Seq};
 use oc_core::session::{EdgeId, SessionId};
 use oc_core::xml::parse_document;
-use oc_core::{Ctx, Jid, Stanza, Time};
+use oc_core::{Ctx, Jid, Stanza, Time, ns};
 
 use super::{Counter, START, bare};
 
@@ -31,7 +31,7 @@ pub(crate) const JULIET: &str = "juliet@capulet.com";
 
 /// A stanza without a namespace declaration.
 pub(crate) fn stanza(text: &str) -> Stanza {
-    let document = format!("<x xmlns='jabber:client'>{text}</x>");
+    let document = format!("<x xmlns='{}'>{text}</x>", ns::CLIENT);
     let parent = parse_document(document.as_bytes(), &RECORD_LIMITS).expect("XML");
     let el = parent.children().next().expect("an element").clone();
     Stanza::from_element(el).expect("a stanza")

@@ -225,17 +225,17 @@ fn rfc6121_2_6_3_versions() {
     assert_eq!(to(&effects, 1).len(), 1);
     assert!(stanza(&to(&effects, 1)[0]).payload().is_none());
 
-    desk.client(1, &set("<item jid='c5@example.net' name='five'/>"));
     desk.client(1, &set("<item jid='c2@example.net' name='two'/>"));
-    desk.client(1, &set("<item jid='c5@example.net' name='FIVE'/>"));
+    desk.client(1, &set("<item jid='c5@example.net' name='five'/>"));
+    desk.client(1, &set("<item jid='c2@example.net' name='TWO'/>"));
     desk.reload();
     desk.bind(2, "garden");
     let effects = desk.client(2, &get(&ver));
     let said = to(&effects, 2);
     assert!(stanza(&said[0]).payload().is_none());
     let pushes: Vec<_> = said[1..].iter().map(|text| read(text)).collect();
-    assert_eq!(pushes[0].0, ["c2@example.net two none []"]);
-    assert_eq!(pushes[1].0, ["c5@example.net FIVE none []"]);
+    assert_eq!(pushes[0].0, ["c5@example.net five none []"]);
+    assert_eq!(pushes[1].0, ["c2@example.net TWO none []"]);
     assert_eq!(pushes.len(), 2);
     let vers: Vec<u64> =
         pushes.iter().map(|(_, ver)| ver.as_ref().unwrap().parse().unwrap()).collect();
