@@ -73,6 +73,12 @@ impl World {
     /// Makes an account by in-band registration (XEP-0077) and gives its name.
     pub async fn account(&self) -> Done<String> {
         let name = format!("u{}", random_text(10));
+        self.register(&name).await?;
+        Ok(name)
+    }
+
+    /// Makes an account of this name.
+    pub async fn register(&self, name: &str) -> Done {
         let mut client = self.stream().await?;
         client
             .ask(
@@ -86,7 +92,7 @@ impl World {
             .await
             .map_err(|e| format!("registration: {e}"))?;
         client.throw("</stream:stream>").await;
-        Ok(name)
+        Ok(())
     }
 
     /// An authenticated stream of an account, not bound.

@@ -14,6 +14,7 @@ pub fn command(plan: &Plan<'_>) -> Result<Command, String> {
 loglevel: warning
 certfiles: ["{dir}/chain.pem", "{dir}/key.pem"]
 auth_password_format: scram
+auth_scram_hash: sha256
 disable_sasl_mechanisms: ["digest-md5"]
 shaper: {{}}
 shaper_rules: {{ max_user_sessions: infinity, max_user_offline_messages: 1000 }}
@@ -40,6 +41,7 @@ modules:
   mod_last: {{}}
   mod_offline: {{ access_max_user_messages: max_user_offline_messages }}
   mod_ping: {{}}
+  mod_privacy: {{}}
   mod_private: {{}}
   mod_pubsub: {{ plugins: [flat, pep] }}
   mod_register: {{ access: register, password_strength: 0, ip_access: all }}
