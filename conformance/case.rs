@@ -19,15 +19,10 @@ pub struct Case {
     pub run: fn(World) -> Pin<Box<dyn Future<Output = Done> + Send>>,
 }
 
-/// Declares the cases of a folder: `cases! { /// RFC ...  name(w) { body } ... }`.
+/// Lists the cases of a folder: `cases![name, name];`.
 #[macro_export]
 macro_rules! cases {
-    ($($(#[$doc:meta])* $name:ident($world:ident) $body:block)*) => {
-        $($(#[$doc])* async fn $name($world: $crate::case::World) -> $crate::client::Done {
-            $body
-            #[allow(unreachable_code)]
-            Ok(())
-        })*
+    ($($name:ident),* $(,)?) => {
         /// The cases of this folder.
         pub const CASES: &[$crate::case::Case] = &[$($crate::case::Case {
             name: concat!(module_path!(), "::", stringify!($name)),

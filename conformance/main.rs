@@ -1,8 +1,8 @@
 //! Black-box tests of XMPP servers: what the RFCs and XEPs say, asked over the network.
 //!
-//! `cargo run` runs every case against Open Conference; `OC_SUBJECT=prosody` (or `ejabberd`, or `all`)
-//! chooses others, whose failures are recorded, not punished. Arguments select cases by a part of their
-//! name. `OC_KEEP=1` keeps the subject's directory with its log.
+//! `cargo run` runs every case against Open Conference; `OC_SUBJECT=prosody` (or `ejabberd`, or
+//! `all`) chooses others, whose failures are recorded, not punished. Arguments select cases by a
+//! part of their name. `OC_KEEP=1` keeps the subject's directory with its log.
 
 use std::{
     collections::BTreeMap,
@@ -71,8 +71,8 @@ fn main() -> ExitCode {
     if good { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
-/// Runs the peaceful cases together, then the hostile ones: a rival may die of those, and is started
-/// again; ours may not.
+/// Runs the peaceful cases together, then the hostile ones: a rival may die of those, and is
+/// started again; ours may not.
 async fn run(kind: Kind, cases: &[&'static Case]) -> Result<Results, String> {
     let mut subject = Subject::start(kind)?;
     eprintln!("{}: ready after {:?}, pid {}", kind.name(), subject.ready, subject.pid());
@@ -125,8 +125,8 @@ async fn together(subject: &Subject, cases: &[&'static Case]) -> Result<Results,
     Ok(results)
 }
 
-/// Starts a subject with the accounts `alice` and `bob`, runs a command that finds it by the variables
-/// `OC_*`, and stops it: how the real clients and the load generator meet a server.
+/// Starts a subject with the accounts `alice` and `bob`, runs a command that finds it by the
+/// variables `OC_*`, and stops it: how the real clients and the load generator meet a server.
 fn with(kind: Kind, command: &[String]) -> ExitCode {
     let Some((program, args)) = command.split_first() else {
         eprintln!("usage: oc-conformance with COMMAND [ARGUMENT]...");

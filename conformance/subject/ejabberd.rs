@@ -23,7 +23,8 @@ host_config:
     allow_multiple_connections: true }}
 registration_timeout: infinity
 listen:
-  - {{ port: {starttls}, ip: "{ip}", module: ejabberd_c2s, starttls: true, max_stanza_size: 262144 }}
+  - {{ port: {starttls}, ip: "{ip}", module: ejabberd_c2s, starttls: true,
+      max_stanza_size: 262144 }}
   - {{ port: {tls}, ip: "{ip}", module: ejabberd_c2s, tls: true, max_stanza_size: 262144 }}
   - {{ port: {http}, ip: "{ip}", module: ejabberd_http, tls: true,
       request_handlers: {{ "/xmpp-websocket": ejabberd_http_ws, "/http-bind": mod_bosh }} }}
@@ -37,7 +38,8 @@ modules:
   mod_caps: {{}}
   mod_carboncopy: {{}}
   mod_client_state: {{}}
-  mod_disco: {{ server_info: [{{ modules: all, name: abuse-addresses, urls: ["mailto:a@example.org"] }}] }}
+  mod_disco: {{ server_info: [
+    {{ modules: all, name: abuse-addresses, urls: ["mailto:a@example.org"] }}] }}
   mod_last: {{}}
   mod_offline: {{ access_max_user_messages: max_user_offline_messages }}
   mod_ping: {{}}

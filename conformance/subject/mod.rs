@@ -1,4 +1,5 @@
-//! The server under test: started with a configuration of ours on loopback, stopped by its process id.
+//! The server under test: started with a configuration of ours on loopback, stopped by its process
+//! id.
 
 use std::{
     env, fs,
