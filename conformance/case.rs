@@ -19,15 +19,10 @@ pub struct Case {
     pub run: fn(World) -> Pin<Box<dyn Future<Output = Done> + Send>>,
 }
 
-/// Declares the cases of a folder: `cases! { /// RFC ...  name(w) { body } ... }`.
+/// Lists the cases of a folder: `cases![name, name];`.
 #[macro_export]
 macro_rules! cases {
-    ($($(#[$doc:meta])* $name:ident($world:ident) $body:block)*) => {
-        $($(#[$doc])* async fn $name($world: $crate::case::World) -> $crate::client::Done {
-            $body
-            #[allow(unreachable_code)]
-            Ok(())
-        })*
+    ($($name:ident),* $(,)?) => {
         /// The cases of this folder.
         pub const CASES: &[$crate::case::Case] = &[$($crate::case::Case {
             name: concat!(module_path!(), "::", stringify!($name)),
@@ -73,6 +68,12 @@ impl World {
     /// Makes an account by in-band registration (XEP-0077) and gives its name.
     pub async fn account(&self) -> Done<String> {
         let name = format!("u{}", random_text(10));
+        self.register(&name).await?;
+        Ok(name)
+    }
+
+    /// Makes an account of this name.
+    pub async fn register(&self, name: &str) -> Done {
         let mut client = self.stream().await?;
         client
             .ask(
@@ -86,7 +87,7 @@ impl World {
             .await
             .map_err(|e| format!("registration: {e}"))?;
         client.throw("</stream:stream>").await;
-        Ok(name)
+        Ok(())
     }
 
     /// An authenticated stream of an account, not bound.

@@ -130,8 +130,8 @@ impl Client {
         self.send_bytes(text.as_ref().as_bytes()).await
     }
 
-    /// Sends what the server may already refuse to take: a lost connection is no error here, because
-    /// its reason is read next.
+    /// Sends what the server may already refuse to take: a lost connection is no error here,
+    /// because its reason is read next.
     pub async fn throw(&mut self, text: impl AsRef<str>) {
         let _ = self.send(text).await;
     }
@@ -281,7 +281,8 @@ impl Client {
         Ok(all.into_iter().filter(|el| el.name == "message").collect())
     }
 
-    /// The stream must end with an error of one of these conditions, then be closed (RFC 6120 §4.9.1.1).
+    /// The stream must end with an error of one of these conditions, then be closed (RFC 6120
+    /// §4.9.1.1).
     pub async fn stream_error(&mut self, with: &[&str]) -> Done {
         self.inbox.clear();
         loop {

@@ -1,5 +1,5 @@
-//! A small reader of what a server sends: enough of XML to check answers, and written independently of
-//! any library a server might use too.
+//! A small reader of what a server sends: enough of XML to check answers, and written independently
+//! of any library a server might use too.
 
 /// An element with its namespace resolved.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

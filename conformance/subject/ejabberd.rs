@@ -14,6 +14,7 @@ pub fn command(plan: &Plan<'_>) -> Result<Command, String> {
 loglevel: warning
 certfiles: ["{dir}/chain.pem", "{dir}/key.pem"]
 auth_password_format: scram
+auth_scram_hash: sha256
 disable_sasl_mechanisms: ["digest-md5"]
 shaper: {{}}
 shaper_rules: {{ max_user_sessions: infinity, max_user_offline_messages: 1000 }}
@@ -22,7 +23,8 @@ host_config:
     allow_multiple_connections: true }}
 registration_timeout: infinity
 listen:
-  - {{ port: {starttls}, ip: "{ip}", module: ejabberd_c2s, starttls: true, max_stanza_size: 262144 }}
+  - {{ port: {starttls}, ip: "{ip}", module: ejabberd_c2s, starttls: true,
+      max_stanza_size: 262144 }}
   - {{ port: {tls}, ip: "{ip}", module: ejabberd_c2s, tls: true, max_stanza_size: 262144 }}
   - {{ port: {http}, ip: "{ip}", module: ejabberd_http, tls: true,
       request_handlers: {{ "/xmpp-websocket": ejabberd_http_ws, "/http-bind": mod_bosh }} }}
@@ -36,10 +38,12 @@ modules:
   mod_caps: {{}}
   mod_carboncopy: {{}}
   mod_client_state: {{}}
-  mod_disco: {{ server_info: [{{ modules: all, name: abuse-addresses, urls: ["mailto:a@example.org"] }}] }}
+  mod_disco: {{ server_info: [
+    {{ modules: all, name: abuse-addresses, urls: ["mailto:a@example.org"] }}] }}
   mod_last: {{}}
   mod_offline: {{ access_max_user_messages: max_user_offline_messages }}
   mod_ping: {{}}
+  mod_privacy: {{}}
   mod_private: {{}}
   mod_pubsub: {{ plugins: [flat, pep] }}
   mod_register: {{ access: register, password_strength: 0, ip_access: all }}

@@ -1,4 +1,5 @@
-//! The server under test: started with a configuration of ours on loopback, stopped by its process id.
+//! The server under test: started with a configuration of ours on loopback, stopped by its process
+//! id.
 
 use std::{
     env, fs,
@@ -111,6 +112,11 @@ impl Subject {
         text.get(from..).unwrap_or_default().to_owned()
     }
 
+    /// The file with the certificate authority.
+    pub fn ca_file(&self) -> PathBuf {
+        self.dir.join("ca.pem")
+    }
+
     /// Whether it is still running.
     pub fn alive(&mut self) -> bool {
         matches!(self.child.try_wait(), Ok(None))
@@ -124,8 +130,9 @@ impl Subject {
 
 impl Drop for Subject {
     fn drop(&mut self) {
-        let pid = self.child.id().to_string();
-        let _ = Command::new("kill").arg(&pid).status();
+        if self.alive() {
+            let _ = Command::new("kill").arg(self.child.id().to_string()).status();
+        }
         let start = Instant::now();
         while self.alive() && start.elapsed() < Duration::from_secs(8) {
             std::thread::sleep(Duration::from_millis(50));
@@ -140,15 +147,20 @@ impl Drop for Subject {
 
 /// Makes a CA and a certificate for the domains; gives the CA.
 fn certificates(dir: &Path) -> Result<CertificateDer<'static>, String> {
-    use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
+    use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair, date_time_ymd};
     let say = |e: rcgen::Error| e.to_string();
     let ca_key = KeyPair::generate().map_err(say)?;
     let mut ca_params = CertificateParams::new(vec![]).map_err(say)?;
+    (ca_params.not_before, ca_params.not_after) =
+        (date_time_ymd(2024, 1, 1), date_time_ymd(2049, 1, 1));
+    ca_params.distinguished_name.push(rcgen::DnType::CommonName, "Test CA");
     ca_params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     let ca = ca_params.self_signed(&ca_key).map_err(say)?;
     let key = KeyPair::generate().map_err(say)?;
     let names = vec![DOMAIN.to_owned(), ANONYMOUS.to_owned(), "localhost".to_owned()];
-    let params = CertificateParams::new(names).map_err(say)?;
+    let mut params = CertificateParams::new(names).map_err(say)?;
+    params.distinguished_name.push(rcgen::DnType::CommonName, DOMAIN);
+    (params.not_before, params.not_after) = (date_time_ymd(2024, 1, 1), date_time_ymd(2049, 1, 1));
     let issuer = Issuer::new(ca_params, ca_key);
     let cert = params.signed_by(&key, &issuer).map_err(say)?;
     let write = |name: &str, text: String| {

@@ -31,6 +31,9 @@ pub fn command(plan: &Plan<'_>) -> Result<Command, String> {
         sets.push(format!("{domain}.certificate=\"{}\"", plan.cert));
         sets.push(format!("{domain}.key=\"{}\"", plan.key));
     }
+    // More settings, separated by `;`, for the load generator.
+    let more = env::var("OC_SET").unwrap_or_default();
+    sets.extend(more.split(';').filter(|s| !s.is_empty()).map(str::to_owned));
     for set in sets {
         command.arg("--set").arg(set);
     }

@@ -26,6 +26,7 @@ c2s_require_encryption = false
 allow_unencrypted_plain_auth = true
 allow_registration = true
 authentication = "internal_hashed"
+password_hash = "SHA-256"
 storage = "internal"
 ssl = {{ certificate = "{cert}", key = "{key}" }}
 https_ssl = {{ certificate = "{cert}", key = "{key}" }}

@@ -16,7 +16,8 @@ const AGENT: &str =
 
 fn authenticate(mechanism: &str, initial: &str, more: &str) -> String {
     format!(
-        "<authenticate xmlns='{SASL2}' mechanism='{mechanism}'><initial-response>{initial}</initial-response>{AGENT}{more}</authenticate>"
+        "<authenticate xmlns='{SASL2}' mechanism='{mechanism}'><initial-response>{initial}\
+         </initial-response>{AGENT}{more}</authenticate>"
     )
 }
 
@@ -65,7 +66,7 @@ fn ht(token: &str, who: &[u8], binding: &[u8]) -> Vec<u8> {
     mac.finalize().into_bytes().to_vec()
 }
 
-/// Logs in with a token over a new connection; `spoil` may change the proof, `count` is the counter.
+/// Logs in with a token; `spoil` changes the proof, `count` is the counter.
 async fn by_token(w: &World, user: &str, token: &str, count: u32, spoil: bool) -> Done<El> {
     let mut c = w.secure().await?;
     let exporter = c.exporter.ok_or("no exporter")?;
@@ -84,118 +85,175 @@ async fn by_token(w: &World, user: &str, token: &str, count: u32, spoil: bool) -
     Ok(el)
 }
 
-cases! {
-    /// XEP-0388 #auth: PLAIN, authorised address, then features without a new stream.
-    success_and_features(w) {
-        let (mut c, user) = start(&w).await?;
-        let el = step(&mut c, &authenticate("PLAIN", &plain("", &user, PASSWORD), "")).await?;
-        let who = el.child("authorization-identifier", SASL2).map(|i| i.text.clone());
-        ensure(el.name == "success" && who == Some(format!("{user}@example.org")), || format!("{el:?}"))?;
-        c.features = c.want("features", |el| el.name == "features").await?;
-        c.bind("old-way").await?;
-    }
-    /// XEP-0388 #challenge: SCRAM, the server's signature verified.
-    scram_with_challenge(w) {
-        let (mut c, user) = start(&w).await?;
-        let mut s = scram::Scram::new(scram::Hash::Sha256, &user, "n,,", b"");
-        let el = step(&mut c, &authenticate("SCRAM-SHA-256", &s.first(), "")).await?;
-        ensure(el.name == "challenge", || format!("{el:?}"))?;
-        let last = s.last(&el.text, PASSWORD)?;
-        let el = step(&mut c, &format!("<response xmlns='{SASL2}'>{last}</response>")).await?;
-        ensure(el.name == "success", || format!("{el:?}"))?;
-        s.verify(&el.child("additional-data", SASL2).ok_or("no additional data")?.text)?;
-    }
-    /// XEP-0388 #failure
-    failure(w) {
-        let (mut c, user) = start(&w).await?;
-        let el = step(&mut c, &authenticate("PLAIN", &plain("", &user, "wrong"), "")).await?;
-        ensure(el.name == "failure" && el.child("not-authorized", "urn:ietf:params:xml:ns:xmpp-sasl").is_some(), || format!("{el:?}"))?;
-        let el = step(&mut c, &authenticate("PLAIN", &plain("", &user, PASSWORD), "")).await?;
-        ensure(el.name == "success", || format!("no second try: {el:?}"))?;
-    }
-    /// XEP-0388: an authzid that is not one's own.
-    other_authzid(w) {
-        let (mut c, user) = start(&w).await?;
-        let el = step(&mut c, &authenticate("PLAIN", &plain("nobody@example.org", &user, PASSWORD), "")).await?;
-        ensure(el.name == "failure", || format!("{el:?}"))?;
-    }
-    /// XEP-0386 #bind: bound in the same round trip, with the client's tag in the resource.
-    bind2_tag(w) {
-        let (mut c, user) = start(&w).await?;
-        let more = "<bind xmlns='urn:xmpp:bind:0'><tag>Quill</tag></bind>";
-        let el = step(&mut c, &authenticate("PLAIN", &plain("", &user, PASSWORD), more)).await?;
-        ensure(el.child("bound", "urn:xmpp:bind:0").is_some(), || format!("{el:?}"))?;
-        let jid = el.child("authorization-identifier", SASL2).map(|i| i.text.clone()).unwrap_or_default();
-        ensure(jid.starts_with(&format!("{user}@example.org/Quill")), || jid.clone())?;
-        c.so_far().await?;
-    }
-    /// XEP-0386 #inline: stream management with it, and a later resumption inside SASL2.
-    bind2_sm_resume(w) {
-        let (mut c, user) = start(&w).await?;
-        let more = "<bind xmlns='urn:xmpp:bind:0'><enable xmlns='urn:xmpp:sm:3' resume='true'/></bind>";
-        let el = step(&mut c, &authenticate("PLAIN", &plain("", &user, PASSWORD), more)).await?;
-        let Some(enabled) = el.find("enabled") else { return absent("inline stream management") };
-        let id = enabled.attr("id").ok_or("no id")?.to_owned();
-        c.so_far().await?;
-        c.cut();
-        let mut d = w.secure().await?;
-        let more = format!("<resume xmlns='urn:xmpp:sm:3' previd='{id}' h='0'/>");
-        let el = step(&mut d, &authenticate("PLAIN", &plain("", &user, PASSWORD), &more)).await?;
-        ensure(el.find("resumed").is_some(), || format!("{el:?}"))?;
-        ensure(el.find("bound").is_none(), || "bound although resumed".into())?;
-    }
-    /// XEP-0388 #failure: SASL2 after SASL2.
-    twice(w) {
-        let (mut c, user) = start(&w).await?;
-        let data = authenticate("PLAIN", &plain("", &user, PASSWORD), "<bind xmlns='urn:xmpp:bind:0'/>");
-        step(&mut c, &data).await?;
-        c.want("features", |el| el.name == "features").await?;
-        c.throw(data).await;
-        let again = c.want("a refusal", |el| matches!(el.name.as_str(), "error" | "failure" | "success")).await?;
-        ensure(again.name != "success", || "authenticated twice".into())?;
-    }
-    /// XEP-0440 #example: the bindings are announced, tls-server-end-point among them.
-    xep_0440_bindings(w) {
-        let c = w.secure().await?;
-        let Some(list) = c.features.child("sasl-channel-binding", "urn:xmpp:sasl-cb:0") else {
-            return absent("channel binding types");
-        };
-        let types: Vec<_> = list.children.iter().filter_map(|b| b.attr("type")).collect();
-        ensure(types.contains(&"tls-server-end-point") && types.contains(&"tls-exporter"), || format!("{types:?}"))?;
-    }
-    /// XEP-0484 #token: a token logs in, and both sides prove that they know it.
-    fast_logs_in(w) {
-        let (user, token) = token(&w).await?;
-        let el = by_token(&w, &user, &token, 1, false).await?;
-        ensure(el.name == "success", || format!("{el:?}"))?;
-    }
-    /// XEP-0484 #security: a proof that is wrong.
-    fast_wrong_proof(w) {
-        let (user, token) = token(&w).await?;
-        let el = by_token(&w, &user, &token, 1, true).await?;
-        ensure(el.name == "failure", || format!("{el:?}"))?;
-    }
-    /// XEP-0484 #security: the same count again is a replay.
-    fast_replayed_count(w) {
-        let (user, token) = token(&w).await?;
-        let el = by_token(&w, &user, &token, 5, false).await?;
-        ensure(el.name == "success", || format!("{el:?}"))?;
-        let el = by_token(&w, &user, &token, 5, false).await?;
-        ensure(el.name == "failure", || "a replayed counter was accepted".into())?;
-    }
-    /// XEP-0484 #security: a token stolen from the wire of another connection does not bind to this one.
-    fast_foreign_binding(w) {
-        let (user, token) = token(&w).await?;
-        let mut c = w.secure().await?;
-        let proof = ht(&token, b"Initiator", &[0; 32]);
-        let initial = B64.encode([user.as_bytes(), b"\0", &proof].concat());
-        let el = step(&mut c, &authenticate("HT-SHA-256-EXPR", &initial, &format!("<fast xmlns='{FAST}' count='1'/>"))).await?;
-        ensure(el.name == "failure", || format!("{el:?}"))?;
-    }
-    /// XEP-0484 #token: somebody else's token.
-    fast_other_account(w) {
-        let ((_, token), other) = (token(&w).await?, w.account().await?);
-        let el = by_token(&w, &other, &token, 1, false).await?;
-        ensure(el.name == "failure", || format!("{el:?}"))?;
-    }
+/// XEP-0388 #auth: PLAIN, authorised address, then features without a new stream.
+async fn success_and_features(w: World) -> Done {
+    let (mut c, user) = start(&w).await?;
+    let el = step(&mut c, &authenticate("PLAIN", &plain("", &user, PASSWORD), "")).await?;
+    let who = el.child("authorization-identifier", SASL2).map(|i| i.text.clone());
+    ensure(el.name == "success" && who == Some(format!("{user}@example.org")), || {
+        format!("{el:?}")
+    })?;
+    c.features = c.want("features", |el| el.name == "features").await?;
+    c.bind("old-way").await?;
+    Ok(())
 }
+
+/// XEP-0388 #challenge: SCRAM, the server's signature verified.
+async fn scram_with_challenge(w: World) -> Done {
+    let (mut c, user) = start(&w).await?;
+    let mut s = scram::Scram::new(scram::Hash::Sha256, &user, "n,,", b"");
+    let el = step(&mut c, &authenticate("SCRAM-SHA-256", &s.first(), "")).await?;
+    ensure(el.name == "challenge", || format!("{el:?}"))?;
+    let last = s.last(&el.text, PASSWORD)?;
+    let el = step(&mut c, &format!("<response xmlns='{SASL2}'>{last}</response>")).await?;
+    ensure(el.name == "success", || format!("{el:?}"))?;
+    s.verify(&el.child("additional-data", SASL2).ok_or("no additional data")?.text)?;
+    Ok(())
+}
+
+/// XEP-0388 #failure
+async fn failure(w: World) -> Done {
+    let (mut c, user) = start(&w).await?;
+    let el = step(&mut c, &authenticate("PLAIN", &plain("", &user, "wrong"), "")).await?;
+    ensure(
+        el.name == "failure"
+            && el.child("not-authorized", "urn:ietf:params:xml:ns:xmpp-sasl").is_some(),
+        || format!("{el:?}"),
+    )?;
+    let el = step(&mut c, &authenticate("PLAIN", &plain("", &user, PASSWORD), "")).await?;
+    ensure(el.name == "success", || format!("no second try: {el:?}"))?;
+    Ok(())
+}
+
+/// XEP-0388: an authzid that is not one's own.
+async fn other_authzid(w: World) -> Done {
+    let (mut c, user) = start(&w).await?;
+    let el =
+        step(&mut c, &authenticate("PLAIN", &plain("nobody@example.org", &user, PASSWORD), ""))
+            .await?;
+    ensure(el.name == "failure", || format!("{el:?}"))?;
+    Ok(())
+}
+
+/// XEP-0386 #bind: bound in the same round trip, with the client's tag in the resource.
+async fn bind2_tag(w: World) -> Done {
+    let (mut c, user) = start(&w).await?;
+    let more = "<bind xmlns='urn:xmpp:bind:0'><tag>Quill</tag></bind>";
+    let el = step(&mut c, &authenticate("PLAIN", &plain("", &user, PASSWORD), more)).await?;
+    ensure(el.child("bound", "urn:xmpp:bind:0").is_some(), || format!("{el:?}"))?;
+    let jid =
+        el.child("authorization-identifier", SASL2).map(|i| i.text.clone()).unwrap_or_default();
+    ensure(jid.starts_with(&format!("{user}@example.org/Quill")), || jid.clone())?;
+    c.so_far().await?;
+    Ok(())
+}
+
+/// XEP-0386 #inline: stream management with it, and a later resumption inside SASL2.
+async fn bind2_sm_resume(w: World) -> Done {
+    let (mut c, user) = start(&w).await?;
+    let more = "<bind xmlns='urn:xmpp:bind:0'><enable xmlns='urn:xmpp:sm:3' resume='true'/></bind>";
+    let el = step(&mut c, &authenticate("PLAIN", &plain("", &user, PASSWORD), more)).await?;
+    let Some(enabled) = el.find("enabled") else { return absent("inline stream management") };
+    let id = enabled.attr("id").ok_or("no id")?.to_owned();
+    c.so_far().await?;
+    c.cut();
+    let mut d = w.secure().await?;
+    let more = format!("<resume xmlns='urn:xmpp:sm:3' previd='{id}' h='0'/>");
+    let el = step(&mut d, &authenticate("PLAIN", &plain("", &user, PASSWORD), &more)).await?;
+    ensure(el.find("resumed").is_some(), || format!("{el:?}"))?;
+    ensure(el.find("bound").is_none(), || "bound although resumed".into())?;
+    Ok(())
+}
+
+/// XEP-0388 #failure: SASL2 after SASL2.
+async fn twice(w: World) -> Done {
+    let (mut c, user) = start(&w).await?;
+    let data =
+        authenticate("PLAIN", &plain("", &user, PASSWORD), "<bind xmlns='urn:xmpp:bind:0'/>");
+    step(&mut c, &data).await?;
+    c.want("features", |el| el.name == "features").await?;
+    c.throw(data).await;
+    let again = c
+        .want("a refusal", |el| matches!(el.name.as_str(), "error" | "failure" | "success"))
+        .await?;
+    ensure(again.name != "success", || "authenticated twice".into())?;
+    Ok(())
+}
+
+/// XEP-0440 #example: the bindings are announced, tls-server-end-point among them.
+async fn xep_0440_bindings(w: World) -> Done {
+    let c = w.secure().await?;
+    let Some(list) = c.features.child("sasl-channel-binding", "urn:xmpp:sasl-cb:0") else {
+        return absent("channel binding types");
+    };
+    let types: Vec<_> = list.children.iter().filter_map(|b| b.attr("type")).collect();
+    ensure(types.contains(&"tls-server-end-point") && types.contains(&"tls-exporter"), || {
+        format!("{types:?}")
+    })?;
+    Ok(())
+}
+
+/// XEP-0484 #token: a token logs in, and both sides prove that they know it.
+async fn fast_logs_in(w: World) -> Done {
+    let (user, token) = token(&w).await?;
+    let el = by_token(&w, &user, &token, 1, false).await?;
+    ensure(el.name == "success", || format!("{el:?}"))?;
+    Ok(())
+}
+
+/// XEP-0484 #security: a proof that is wrong.
+async fn fast_wrong_proof(w: World) -> Done {
+    let (user, token) = token(&w).await?;
+    let el = by_token(&w, &user, &token, 1, true).await?;
+    ensure(el.name == "failure", || format!("{el:?}"))?;
+    Ok(())
+}
+
+/// XEP-0484 #security: the same count again is a replay.
+async fn fast_replayed_count(w: World) -> Done {
+    let (user, token) = token(&w).await?;
+    let el = by_token(&w, &user, &token, 5, false).await?;
+    ensure(el.name == "success", || format!("{el:?}"))?;
+    let el = by_token(&w, &user, &token, 5, false).await?;
+    ensure(el.name == "failure", || "a replayed counter was accepted".into())?;
+    Ok(())
+}
+
+/// XEP-0484 #security: a proof made for another connection.
+async fn fast_foreign_binding(w: World) -> Done {
+    let (user, token) = token(&w).await?;
+    let mut c = w.secure().await?;
+    let proof = ht(&token, b"Initiator", &[0; 32]);
+    let initial = B64.encode([user.as_bytes(), b"\0", &proof].concat());
+    let el = step(
+        &mut c,
+        &authenticate("HT-SHA-256-EXPR", &initial, &format!("<fast xmlns='{FAST}' count='1'/>")),
+    )
+    .await?;
+    ensure(el.name == "failure", || format!("{el:?}"))?;
+    Ok(())
+}
+
+/// XEP-0484 #token: somebody else's token.
+async fn fast_other_account(w: World) -> Done {
+    let ((_, token), other) = (token(&w).await?, w.account().await?);
+    let el = by_token(&w, &other, &token, 1, false).await?;
+    ensure(el.name == "failure", || format!("{el:?}"))?;
+    Ok(())
+}
+
+cases![
+    success_and_features,
+    scram_with_challenge,
+    failure,
+    other_authzid,
+    bind2_tag,
+    bind2_sm_resume,
+    twice,
+    xep_0440_bindings,
+    fast_logs_in,
+    fast_wrong_proof,
+    fast_replayed_count,
+    fast_foreign_binding,
+    fast_other_account,
+];
