@@ -81,11 +81,6 @@ impl Embedded {
             }
         }
         check_name(local).map_err(IdentityRefusal::Unacceptable)?;
-        let password = self.acceptable(jid, password)?;
-        // refused before the slow hashes, and judged again inside the transaction
-        if self.db.account(jid).await?.is_some() {
-            return Err(IdentityRefusal::Exists.into());
-        }
         if let Some(token) = invitation {
             let hash = invitation_hash(token);
             let usable = self.db.invitation_usable(&hash, jid.domain().as_str(), self.now());
@@ -93,6 +88,11 @@ impl Embedded {
                 return Err(IdentityRefusal::BadInvitation.into());
             }
         }
+        // refused before the slow hashes, and judged again inside the transaction
+        if self.db.account(jid).await?.is_some() {
+            return Err(IdentityRefusal::Exists.into());
+        }
+        let password = self.acceptable(jid, password)?;
         if let (Some(key), Some(quotas)) = (rate_key, &self.registrations)
             && !quotas.take(self.now(), key)
         {

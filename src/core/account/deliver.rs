@@ -1,6 +1,7 @@
 //! RFC 6121 §8.5: where a stanza for the account goes.
 
 use super::feature::is_same_bare;
+use super::presence::priority;
 use super::{Account, AccountEffect, Effects};
 use crate::session::SessionId;
 use crate::{Condition, Ctx, Jid, Kind, Reject, Stanza, ns};
@@ -109,7 +110,10 @@ pub(super) fn malformed(stanza: &Stanza) -> Option<Reject> {
     match (stanza.kind(), stanza.type_()) {
         (Kind::Message, _) => None,
         // RFC 6121 §4.7.1: there are no other types.
-        (Kind::Presence, None) => None,
+        (Kind::Presence, None) => match priority(stanza) {
+            Ok(_) => None,
+            Err(reject) => Some(reject),
+        },
         (Kind::Presence, Some(type_)) => {
             const TYPES: &[&str] = &[
                 "unavailable",

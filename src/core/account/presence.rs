@@ -17,12 +17,11 @@ pub(super) fn unavailable(jid: &FullJid, reason: Option<&str>) -> Stanza {
     stanza
 }
 
-/// RFC 6121 §4.7.2.3: -128 to 127, 0 if it is missing or no number; out of range is brought into
-/// it.
-fn priority(presence: &Stanza) -> i8 {
-    let text = presence.element().child("priority", ns::CLIENT).map(Element::text);
-    let number = text.and_then(|text| text.trim().parse::<i64>().ok()).unwrap_or(0);
-    i8::try_from(number.clamp(i64::from(i8::MIN), i64::from(i8::MAX))).unwrap_or(0)
+/// RFC 6121 §4.7.2.3: an integer from -128 to 127, 0 if it is missing.
+pub(super) fn priority(presence: &Stanza) -> Result<i8, Reject> {
+    let Some(priority) = presence.element().child("priority", ns::CLIENT) else { return Ok(0) };
+    let reject = |_| Reject::new(Condition::BadRequest, "RFC 6121 §4.7.2.3");
+    priority.text().trim().parse().map_err(reject)
 }
 
 impl Account {
@@ -96,7 +95,7 @@ impl Account {
         ctx: &mut Ctx<'_>,
         out: &mut Effects,
     ) {
-        let priority = priority(&stanza);
+        let priority = priority(&stanza).unwrap_or(0);
         let Some(resource) = self.resources.by_session_mut(session) else { return };
         let (initial, took) = (resource.presence.is_none(), resource.takes_messages());
         let jid = resource.jid.clone();

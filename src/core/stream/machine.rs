@@ -175,6 +175,11 @@ impl Stream {
             let condition = StreamCondition::InvalidNamespace;
             return Err(StreamError::new(condition, "RFC 6120 §4.9.3.10"));
         }
+        if !framed && header.attr("xmlns").is_some_and(|content| content != ns::CLIENT) {
+            // RFC 6120 §4.8.2: the content namespace says which kind of stream this is.
+            let condition = StreamCondition::InvalidNamespace;
+            return Err(StreamError::new(condition, "RFC 6120 §4.9.3.10"));
+        }
         if !framed && header.name() != "stream" {
             return Err(StreamError::new(StreamCondition::BadFormat, "RFC 6120 §4.9.3.1"));
         }

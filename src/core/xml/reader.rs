@@ -14,7 +14,8 @@ use crate::{StreamCondition, StreamError, ns};
 /// What stands on a stream.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Event {
-    /// The root element's start tag: the stream header (RFC 6120 §4.2). Attributes only.
+    /// The root element's start tag: the stream header (RFC 6120 §4.2). Attributes only, with the
+    /// default namespace that it declares as the attribute `xmlns`.
     Open(Element),
     /// A complete top-level element.
     Element(Element),
@@ -37,6 +38,8 @@ pub struct Reader {
     bytes: usize,
     /// Elements since then.
     elements: usize,
+    /// The header as it was written, until it is complete.
+    header: Vec<u8>,
 }
 
 impl Reader {
@@ -56,6 +59,7 @@ impl Reader {
             root: false,
             bytes: 0,
             elements: 0,
+            header: Vec::new(),
         }
     }
 
@@ -85,6 +89,10 @@ impl Reader {
         if !self.root && self.bytes == 0 {
             // Some clients end each line they send with a newline, the one before a restart too.
             *input = input.trim_ascii_start();
+            if input.first().is_some_and(|byte| *byte != b'<') {
+                // Somebody speaks another protocol, or TLS to a port that wants STARTTLS.
+                return Err(not_well_formed().text("not an XML stream"));
+            }
         }
         loop {
             // One byte over the limit may be looked at, so that the limit itself is still allowed.
@@ -93,6 +101,9 @@ impl Reader {
             let before = chunk.len();
             let lexed = self.parser.parse(&mut chunk, false);
             let used = before - chunk.len();
+            if !self.root {
+                self.header.extend_from_slice(&input[..used]);
+            }
             *input = &input[used..];
             self.bytes += used;
             let between = matches!(&lexed, Ok(Some(rxml::Event::Text(..)))) && self.open.is_empty();
@@ -142,9 +153,17 @@ impl Reader {
         if !self.root {
             self.root = true;
             self.bytes = 0;
+            if let Some(content_ns) = default_namespace(&std::mem::take(&mut self.header)) {
+                el.set_attr("xmlns", content_ns);
+            }
             // White space between stanzas is to be seen at once, not with the next tag.
             self.parser.set_text_buffering(false);
             return Ok(Some(Event::Open(el)));
+        }
+        if self.open.is_empty() && el.is("stream", ns::STREAM) {
+            // A header inside a stream would hide everything behind it from us.
+            return Err(StreamError::new(StreamCondition::BadFormat, "RFC 6120 §4.9.3.1")
+                .text("a stream inside a stream"));
         }
         self.elements += 1;
         if self.elements > self.limits.elements {
@@ -196,6 +215,24 @@ impl Reader {
         Err(StreamError::new(StreamCondition::BadFormat, "RFC 6120 §4.9.3.1")
             .text("text between stanzas"))
     }
+}
+
+/// The default namespace that a well-formed start tag declares: the lexer resolves it and does not tell.
+fn default_namespace(header: &[u8]) -> Option<String> {
+    let header = std::str::from_utf8(header).ok()?;
+    let tag = header.rfind('<').map(|at| &header[at..])?;
+    let mut rest = tag;
+    while let Some(equals) = rest.find('=') {
+        let name = rest[..equals].trim_end().rsplit([' ', '\t', '\r', '\n']).next()?;
+        let value = rest[equals + 1..].trim_start();
+        let quote = value.chars().next().filter(|c| matches!(c, '\'' | '"'))?;
+        let end = value[1..].find(quote)?;
+        if name == "xmlns" {
+            return Some(value[1..=end].to_owned());
+        }
+        rest = &value[end + 2..];
+    }
+    None
 }
 
 /// Reads one stand-alone document: a WebSocket message (RFC 7395 §3.3.3), a BOSH body, a stored
@@ -261,6 +298,9 @@ fn lexer_error(error: &rxml::Error) -> StreamError {
     use rxml::Error as E;
     match error {
         E::RestrictedXml("long name or reference" | "event too long") => too_big("token too long"),
+        E::RestrictedXml("only utf-8 encoding is allowed") => {
+            StreamError::new(StreamCondition::UnsupportedEncoding, "RFC 6120 §11.6")
+        }
         E::RestrictedXml(_) | E::UndeclaredEntity => {
             StreamError::new(StreamCondition::RestrictedXml, "RFC 6120 §11.1")
         }

@@ -49,6 +49,39 @@ fn rfc6120_11_1_restricted_xml() {
 }
 
 #[test]
+fn rfc6120_4_8_2_header_tells_its_content_namespace() {
+    let cases = [
+        ("<s:stream to=\"a='b'\" xmlns:s='urn:s' xmlns = \"urn:content\">", Some("urn:content")),
+        ("<?xml version='1.0'?>\n<s:stream xmlns:s='urn:s' x='&gt; xmlns=\"urn:no\"'>", None),
+        ("<stream xmlns='urn:first'>", Some("urn:first")),
+    ];
+    for (text, content) in cases {
+        let mut reader = Reader::new(ns::CLIENT, StreamLimits::UNAUTHENTICATED);
+        let mut header = None;
+        for byte in text.bytes() {
+            header = header.or(reader.next(&mut &[byte][..]).expect("well-formed"));
+        }
+        let Some(Event::Open(header)) = header else { panic!("no header in {text}") };
+        assert_eq!(header.attr("xmlns"), content, "{text}");
+    }
+}
+
+#[test]
+fn rfc6120_4_9_3_1_no_stream_inside_a_stream() {
+    let again = "<stream:stream to='example.org'>".as_bytes();
+    assert_eq!(refusal(StreamLimits::CLIENT, again), Some(StreamCondition::BadFormat));
+}
+
+#[test]
+fn rfc6120_4_9_3_13_other_protocols_are_refused_at_once() {
+    for text in [&b"GET / HTTP/1.1\r\n"[..], b"\x16\x03\x01"] {
+        let mut reader = Reader::new(ns::CLIENT, StreamLimits::UNAUTHENTICATED);
+        let error = reader.next(&mut &text[..]).expect_err("not XML");
+        assert_eq!(error.condition, StreamCondition::NotWellFormed);
+    }
+}
+
+#[test]
 fn rfc6120_11_1_document_type_before_the_root() {
     let mut reader = Reader::new(ns::CLIENT, StreamLimits::UNAUTHENTICATED);
     let mut input: &[u8] = b"<!DOCTYPE lolz [<!ENTITY lol 'lol'>]><stream:stream>";
