@@ -1,7 +1,7 @@
 //! The account's log of kept messages: how much is in it, and which entries are on their way to a
 //! client.
 
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
 use std::time::Duration;
 
 use oc_core::account::{LoadError, fingerprint};
@@ -26,8 +26,8 @@ pub(super) struct Kept {
     bytes: usize,
     /// Delivered entries at the head of the log that are still in it, oldest first.
     sent: VecDeque<Sent>,
-    /// For whom a page has been asked of the store.
-    reading: Option<SessionId>,
+    /// For whom a page has been asked of the store, and behind which entry.
+    reading: Option<(SessionId, Seq)>,
 }
 
 #[derive(Debug, PartialEq)]
@@ -72,12 +72,14 @@ impl Kept {
         if self.reading.is_some() || self.count <= self.sent.len() {
             return None;
         }
-        self.reading = Some(session);
-        Some(self.sent.back().map_or(Seq(0), |sent| sent.seq))
+        let after = self.sent.back().map_or(Seq(0), |sent| sent.seq);
+        self.reading = Some((session, after));
+        Some(after)
     }
 
-    pub(super) fn end_reading(&mut self) -> Option<SessionId> {
-        self.reading.take()
+    /// A page behind `after` has come; says for whom, unless it is not the one that is waited for.
+    pub(super) fn end_reading(&mut self, after: Seq) -> Option<SessionId> {
+        self.reading.take_if(|(_, asked)| *asked == after).map(|(session, _)| session)
     }
 
     pub(super) fn sent(
@@ -95,13 +97,22 @@ impl Kept {
     /// its entries are the last that were sent. Otherwise the account handles those messages
     /// again.
     pub(super) fn take_back(&mut self, session: SessionId, undelivered: &mut Vec<Stanza>) {
-        let lost: Vec<u64> = undelivered.iter().map(fingerprint).collect();
+        if self.sent.back().is_none_or(|sent| sent.session != session) {
+            return;
+        }
+        let prints: Vec<u64> = undelivered.iter().map(fingerprint).collect();
+        let lost: HashSet<u64> = prints.iter().copied().collect();
         let is_lost = |sent: &Sent| sent.session == session && lost.contains(&sent.print);
-        let mut back = Vec::new();
+        let mut back = HashSet::new();
         while self.sent.back().is_some_and(is_lost) {
             back.extend(self.sent.pop_back().map(|sent| sent.print));
         }
-        undelivered.retain(|stanza| !back.contains(&fingerprint(stanza)));
+        if !back.is_empty() {
+            // A page that is on its way begins too late.
+            self.reading = None;
+        }
+        let mut prints = prints.into_iter();
+        undelivered.retain(|_| prints.next().is_none_or(|print| !back.contains(&print)));
     }
 
     /// The client of this session has everything that it was sent.

@@ -9,12 +9,14 @@
 //!
 //! Left out: XEP-0013 (flexible retrieval).
 
+#[cfg(test)]
+mod conservation;
 mod log;
 #[cfg(test)]
 mod tests;
 
 use oc_core::account::{
-    AccountFeature, FoundPage, LoadError, RECORD_LIMITS, Slot, Turn, fingerprint,
+    AccountFeature, FoundPage, LoadError, Look, RECORD_LIMITS, Slot, Turn, fingerprint,
 };
 use oc_core::record::Saved;
 use oc_core::session::SessionId;
@@ -73,8 +75,9 @@ impl AccountFeature for Offline {
         }
     }
 
-    fn found(&self, page: Option<FoundPage>, turn: &mut Turn<'_, '_>) {
-        let Some(mut session) = turn.slot.state::<Kept>().end_reading() else { return };
+    fn found(&self, look: &Look, page: Option<FoundPage>, turn: &mut Turn<'_, '_>) {
+        let reading = turn.slot.state::<Kept>().end_reading(look.after);
+        let Some(mut session) = reading else { return };
         if !turn.account.is_taker(session) {
             let Some(other) = turn.account.takers().next() else { return };
             session = other;

@@ -90,6 +90,11 @@ impl Juliet {
         self.handle(AccountInput::Found { look, page: Some(FoundPage { entries, complete }) })
     }
 
+    /// The store answers its oldest question, if there is one.
+    pub(crate) fn answer_any(&mut self) -> Vec<AccountEffect> {
+        if self.looks.is_empty() { Vec::new() } else { self.answer() }
+    }
+
     /// The store cannot answer its oldest question.
     pub(crate) fn fail(&mut self) -> Vec<AccountEffect> {
         let look = self.looks.remove(0);

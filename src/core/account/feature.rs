@@ -73,8 +73,9 @@ pub trait AccountFeature: Sync {
     ) {
     }
 
-    /// The answer to [`Turn::look`]; `None` when the store could not give one.
-    fn found(&self, _page: Option<FoundPage>, _turn: &mut Turn<'_, '_>) {}
+    /// The answer to [`Turn::look`]; `None` when the store could not give one. It may be the
+    /// answer to a question of this account's life before it was loaded anew.
+    fn found(&self, _look: &Look, _page: Option<FoundPage>, _turn: &mut Turn<'_, '_>) {}
 }
 
 /// What a feature remembers of one account.

@@ -242,7 +242,7 @@ impl Account {
             AccountInput::Found { look, page } => {
                 let at = usize::from(look.feature);
                 self.features_from(at, ctx, out, |feature, turn| {
-                    feature.found(page.clone(), turn);
+                    feature.found(&look, page.clone(), turn);
                     Some(())
                 });
             }

@@ -279,7 +279,7 @@ impl AccountFeature for Probe {
         turn.route(record);
     }
 
-    fn found(&self, page: Option<FoundPage>, turn: &mut Turn<'_, '_>) {
+    fn found(&self, _look: &Look, page: Option<FoundPage>, turn: &mut Turn<'_, '_>) {
         let text = page.map_or("none".into(), |page| page.entries.len().to_string());
         turn.route(stanza(&format!("<message to='log@example.com' id='{text}'/>")));
     }
