@@ -2,7 +2,7 @@
 
 use oc_core::account::AccountFeature;
 
-use crate::{disco, last_activity, offline, ping, register};
+use crate::{adhoc, disco, last_activity, offline, ping, register};
 
 /// The list. Order matters only where the line says so.
 pub static FEATURES: &[&dyn AccountFeature] = &[
@@ -11,4 +11,5 @@ pub static FEATURES: &[&dyn AccountFeature] = &[
     &last_activity::LastGone,
     &offline::Offline,
     &register::AtHome,
+    &adhoc::AtHome,
 ];

@@ -311,7 +311,10 @@ impl Host {
         }
     }
 
-    fn stanza(&mut self, stanza: Stanza, c: &mut Ctx<'_>, out: &mut Vec<HostEffect>) {
+    fn stanza(&mut self, mut stanza: Stanza, c: &mut Ctx<'_>, out: &mut Vec<HostEffect>) {
+        if let Some(account) = handed_on_by(&stanza) {
+            stanza.set_to(Some(account.into()));
+        }
         let refused = match stanza.kind() {
             // RFC 6120 §10.5.1: nothing here has presence, and an error would only make noise.
             Kind::Presence => Ok(()),
@@ -501,6 +504,25 @@ pub fn asker(domain: &BareJid, settings: &HostSettings, from: Option<&Jid>) -> A
     } else {
         Asker::Stranger
     }
+}
+
+/// A request of an account's own client to that account which only its domain can answer: the form
+/// in which the account hands it on, so that the answer comes in the account's name.
+///
+/// `None` if the request is not the account's own.
+pub fn hand_on(request: &Stanza, account: &BareJid) -> Option<Stanza> {
+    request.from().filter(|from| from.to_bare() == *account)?;
+    let domain = BareJid::new(account.domain().as_str()).ok()?;
+    let to = domain.with_resource_str(account.as_str()).ok()?;
+    Some(request.clone().to_jid(to))
+}
+
+/// The account that has handed a request on. Nobody else can make its domain answer in its name: the
+/// answer goes to the account itself.
+fn handed_on_by(stanza: &Stanza) -> Option<BareJid> {
+    let from = stanza.from()?.to_bare();
+    let resource = stanza.to()?.resource()?;
+    (stanza.is_request() && resource.as_str() == from.as_str()).then_some(from)
 }
 
 /// The rules every IQ stanza must keep: an `id`, one of four types, and exactly one child in a

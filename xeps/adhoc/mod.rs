@@ -4,6 +4,7 @@
 //! value in the ordered list of `xeps/host.rs`; who may not execute it does not see it. Sessions
 //! belong to the full JID that began them, are bounded, and end after ten minutes.
 
+mod account;
 mod sessions;
 #[cfg(test)]
 mod tests;
@@ -16,6 +17,8 @@ use oc_core::{Condition, Element, ErrorType, Reject, Stanza, ns};
 
 use crate::dataform::{self, Form, Submission};
 use sessions::{Lost, Sessions};
+
+pub use account::AtHome;
 
 /// Namespace of the protocol, and the node under which commands are listed.
 pub const NS: &str = "http://jabber.org/protocol/commands";

@@ -1,10 +1,10 @@
 use std::time::Duration;
 
 use oc_core::Condition;
-use oc_core::host::{Found, HostSettings};
+use oc_core::host::{Found, HostInput, HostSettings};
 
 use super::*;
-use crate::testing::{Domain, START, bare, el};
+use crate::testing::{Client, Domain, START, bare, el, jid};
 
 const BARD: &str = "bard@example.org/globe";
 const ADD: &str = "http://jabber.org/protocol/admin#add-user";
@@ -195,4 +195,25 @@ fn xep_0050_impl_nodes_are_unique() {
     for (i, command) in commands.iter().enumerate() {
         assert!(commands[..i].iter().all(|other| other.node() != command.node()));
     }
+}
+
+#[test]
+fn xep_0050_retrieve_at_the_own_account() {
+    let (mut domain, mut bard) = (domain(), Client::new("bard@example.org"));
+    let list = format!("<query xmlns='{}' node='{NS}'/>", ns::DISCO_ITEMS);
+    for (payload, type_) in [(list, "get"), (command(&format!("node='{ADD}'"), ""), "set")] {
+        for to in [None, Some("bard@example.org")] {
+            bard.send(to, type_, &payload);
+            let stanza = bard.routed.pop().expect("handed on");
+            let answer = domain.handle(HostInput::Stanza { stanza, receipt: None });
+            let answer = answer.expect("an answer");
+            assert_eq!(answer.type_(), Some("result"));
+            assert_eq!(answer.from(), Some(&jid("bard@example.org")));
+            assert!(answer.payload().is_some_and(|p| p.children().next().is_some()));
+        }
+    }
+    let begin = command(&format!("node='{ADD}'"), "");
+    let refused = bard.hear("eve@example.org/r", "set", &begin);
+    let expected = Some((Condition::ServiceUnavailable, ErrorType::Cancel));
+    assert_eq!(refused.error_condition(), expected);
 }

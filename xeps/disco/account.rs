@@ -3,6 +3,7 @@
 use oc_core::account::{AccountFeature, Turn};
 use oc_core::disco::{DiscoIdentity, DiscoInfo, DiscoItem};
 use oc_core::feature::Answer;
+use oc_core::host::hand_on;
 use oc_core::spec::Xep;
 use oc_core::{Condition, Reject, Stanza};
 
@@ -46,7 +47,14 @@ impl AccountFeature for AccountDisco {
                 });
                 Answer::Result(Some(items_element(None, items)))
             }
-            Query::Info(Some(_)) | Query::Items(Some(_)) => no_such_node(),
+            // The one node there is lists the domain's commands.
+            Query::Info(Some(_)) | Query::Items(Some(_)) => match hand_on(request, account.jid()) {
+                None => no_such_node(),
+                Some(handed_on) => {
+                    turn.route(handed_on);
+                    Answer::Later
+                }
+            },
         }
     }
 }

@@ -1,4 +1,4 @@
-use oc_core::host::{HostSettings, Service};
+use oc_core::host::{HostInput, HostSettings, Service};
 use oc_core::{Condition, ErrorType, ns};
 
 use crate::testing::{Client, Domain, el, heard, jid};
@@ -94,8 +94,11 @@ fn xep_0030_info_basic_of_an_account() {
     assert_eq!(announced, declared);
     let items = juliet.iq(None, "get", ITEMS);
     assert_eq!(items.payload().map(heard), Some(el(ITEMS)), "no resource is available yet");
-    let node = INFO.replace("/>", " node='nobody'/>");
-    let unknown = juliet.iq(None, "get", &node);
+    juliet.send(None, "get", &INFO.replace("/>", " node='nobody'/>"));
+    let stanza = juliet.routed.pop().expect("handed on to who knows the nodes");
+    let unknown = Domain::new(HostSettings::default())
+        .handle(HostInput::Stanza { stanza, receipt: None })
+        .expect("an answer");
     let expected = Some((Condition::ItemNotFound, ErrorType::Cancel));
     assert_eq!(unknown.error_condition(), expected);
 }

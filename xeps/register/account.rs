@@ -1,9 +1,10 @@
 //! Requests that a client sends to nobody in particular (XEP-0077 #usecases-cancel).
 
+use oc_core::Stanza;
 use oc_core::account::{AccountFeature, Turn};
 use oc_core::feature::Answer;
+use oc_core::host::hand_on;
 use oc_core::spec::Xep;
-use oc_core::{BareJid, Stanza};
 
 use super::{NS, XEP};
 
@@ -17,13 +18,12 @@ impl AccountFeature for AtHome {
 
     fn iq(&self, request: &Stanza, turn: &mut Turn<'_, '_>) -> Answer {
         let asked = request.payload().is_some_and(|p| p.is("query", NS));
-        if !asked || !request.from().is_some_and(|from| turn.account.is_own(from)) {
-            return Answer::Pass;
+        match hand_on(request, turn.account.jid()).filter(|_| asked) {
+            None => Answer::Pass,
+            Some(handed_on) => {
+                turn.route(handed_on);
+                Answer::Later
+            }
         }
-        let Ok(domain) = BareJid::new(turn.account.jid().domain().as_str()) else {
-            return Answer::Pass;
-        };
-        turn.route(request.clone().to_jid(domain));
-        Answer::Later
     }
 }

@@ -1,5 +1,5 @@
 use oc_core::auth::{Identity, IdentityAnswer};
-use oc_core::host::{Found, HostSettings, Question};
+use oc_core::host::{Found, HostInput, HostSettings, Question};
 use oc_core::stream::{Negotiation, Offer, StreamAnswer, StreamEffect, StreamFeature, Taken};
 use oc_core::{Ctx, Stanza, Time};
 
@@ -107,9 +107,13 @@ fn xep_0077_usecases_cancel_without_to() {
     let mut bill = Client::new("bill@example.org");
     bill.send(None, "set", &query("<remove/>"));
     let asked = bill.routed.pop().expect("handed to the domain");
-    assert_eq!(asked.to(), Some(&jid("example.org")));
-    assert_eq!(asked.from().map(|from| from.to_bare()), Some(bare("bill@example.org")));
     assert!(bill.delivered.is_empty(), "the domain answers");
+    let mut domain = Domain::new(settings());
+    domain.handle(HostInput::Stanza { stanza: asked, receipt: None });
+    let answer = domain.found(Found::Identity(IdentityAnswer::Done)).expect("an answer");
+    assert_eq!(answer.to(), Some(&jid("bill@example.org/balcony")));
+    assert_eq!(answer.from(), Some(&jid("bill@example.org")), "in the name of the account");
+    assert!(matches!(domain.effects.as_slice(), [HostEffect::Removed { .. }]));
     // Nobody else can ask through the account.
     let refused = bill.hear("eve@example.org/r", "set", &query("<remove/>"));
     assert_eq!(condition(Some(refused)), Some(Condition::ServiceUnavailable));

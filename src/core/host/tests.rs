@@ -288,3 +288,18 @@ fn host_knows_who_asks() {
     assert_eq!(who("a@sub.example.org"), Asker::Stranger);
     assert!(Asker::Stranger < Asker::Account && Asker::Account < Asker::Administrator);
 }
+
+#[test]
+fn host_answers_in_the_name_of_an_account() {
+    let account = BareJid::new("a@example.org").expect("a JID");
+    let mut host = host(HostSettings::default());
+    let own = iq("a@example.org/r", "get", "now").to_jid(account.clone());
+    let out = hear(&mut host, hand_on(&own, &account).expect("its own"));
+    assert!(sent(&out)[0].contains("to='a@example.org/r' from='a@example.org'"));
+    let out = hear(&mut host, hand_on(&own, &account).expect("its own"));
+    assert!(sent(&out)[0].contains("asker='Account'"));
+    // Neither through the account nor with its address can anybody else do so.
+    assert_eq!(hand_on(&iq("b@example.org/r", "get", "now"), &account), None);
+    let forged = iq("b@example.org/r", "get", "now").to_jid(jid("example.org/a@example.org"));
+    assert!(sent(&hear(&mut host, forged))[0].contains("from='example.org/a@example.org'"));
+}
