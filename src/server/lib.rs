@@ -3,12 +3,15 @@
 pub mod admin;
 pub mod admission;
 pub mod c2s;
+mod check;
+pub mod cli;
 pub mod config;
+mod demo;
 pub mod edge;
 pub mod house;
 pub mod log;
 pub mod metrics;
-pub mod reload;
+pub mod serve;
 pub mod shard;
 pub mod signals;
 pub mod switchboard;

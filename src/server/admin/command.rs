@@ -173,8 +173,6 @@ pub struct Status {
 pub struct SessionInfo {
     /// Its full JID.
     pub jid: String,
-    /// Seconds since it was bound.
-    pub age_s: u64,
     /// Whether its client is connected, rather than expected back (XEP-0198).
     pub connected: bool,
 }

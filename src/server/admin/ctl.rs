@@ -14,6 +14,7 @@ use std::time::Duration;
 use rustix::process::geteuid;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{UnixListener, UnixStream};
+use tokio::task::JoinSet;
 use tokio::time::timeout;
 
 use super::Desk;
@@ -77,11 +78,14 @@ impl Socket {
 
     /// Serves commands until it is cancelled.
     pub async fn serve(self, desk: Desk) {
+        // Dropped with this future, which ends what is under way.
+        let mut conversations = JoinSet::new();
         loop {
+            while conversations.try_join_next().is_some() {}
             match self.listener.accept().await {
                 Ok((stream, _)) => {
                     let desk = desk.clone();
-                    tokio::spawn(async move {
+                    conversations.spawn(async move {
                         if let Err(error) = converse(stream, &desk).await {
                             tracing::debug!(%error, "command connection");
                         }

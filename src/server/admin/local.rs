@@ -15,7 +15,7 @@ use crate::config::{Config, Engine};
 
 /// Carries out one command on the data directory of `config`.
 pub async fn execute(config: &Config, command: Command) -> Result<Answer, OcmsError> {
-    let identity = Arc::new(Embedded::open(&config.ocms_settings()).await?);
+    let identity = Arc::new(Embedded::open(&crate::house::ocms_settings(config)).await?);
     let domains = config.domains.iter().map(|domain| domain.name().to_owned()).collect();
     let house = Arc::new(Directory { config: config.clone() });
     let answer = Desk::new(identity.clone(), house, domains).execute(command).await;
@@ -36,7 +36,7 @@ const NOT_RUNNING: &str = "no server is running on this data directory";
 impl House for Directory {
     fn forget(&self, account: BareJid) -> Later<'_, Result<(), String>> {
         Box::pin(async move {
-            let settings = self.config.store_settings();
+            let settings = crate::house::store_settings(&self.config);
             if self.config.store.engine == Engine::Memory || !settings.path.exists() {
                 return Ok(());
             }

@@ -12,7 +12,6 @@ pub mod address;
 mod document;
 mod error;
 mod load;
-mod parts;
 mod rules;
 mod section;
 pub mod value;

@@ -1,6 +1,7 @@
 use std::path::Path;
 
 use super::load::from_text;
+use super::value::Rate;
 use super::*;
 
 fn file(text: &str) -> Result<Config, ConfigError> {
@@ -268,4 +269,62 @@ fn settings_that_wait_for_a_restart_are_named() {
     assert!(old.restart_needed(&new.expect("valid")).is_empty());
     let new = set(&["domain.name=example.org", "c2s.listen=[]", "domain.2.name=b.example"]);
     assert_eq!(old.restart_needed(&new.expect("valid")), ["[domain]", "[c2s] listen"]);
+}
+
+fn example(name: &str, set: &[&str]) -> Result<Config, ConfigError> {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples").join(name);
+    let set = set.iter().map(|&text| text.to_owned()).collect();
+    Sources { file: Some(file), set }.load()
+}
+
+#[test]
+fn every_example_loads() {
+    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples");
+    let files = std::fs::read_dir(directory).expect("there are examples");
+    let names = files.map(|file| file.expect("readable").file_name().into_string().expect("text"));
+    let names = names.filter(|name| name.starts_with("server-") && name.ends_with(".toml"));
+    let names = names.collect::<Vec<_>>();
+    assert!(names.len() >= 3, "{names:?}");
+    for name in names {
+        if let Err(error) = example(&name, &[]) {
+            panic!("{error}");
+        }
+    }
+}
+
+#[test]
+fn conformance_profile_is_what_suites_need() {
+    let config = example("server-conformance.toml", &[]).expect("valid");
+    let names = config.domains.iter().map(Domain::name).collect::<Vec<_>>();
+    assert_eq!(names, ["example.org", "localhost", "anon.example.org"]);
+    assert!(config.c2s.allow_plaintext);
+    assert!(config.auth.mechanisms.contains(&Mechanism::Plain));
+    assert!(config.auth.mechanisms.contains(&Mechanism::ScramSha1));
+    assert_eq!(config.domains[0].registration, Registration::Open);
+    assert!(config.domains[2].anonymous && !config.domains[0].anonymous);
+    assert_eq!(config.domains[0].administrators[0].0.as_str(), "admin@example.org");
+    let limits = &config.limits;
+    assert_eq!(limits.bytes, Rate::UNLIMITED);
+    assert!(limits.stanzas.get().is_none() && limits.registrations.get().is_none());
+    assert_eq!(config.store.engine, Engine::Memory);
+    assert!(example("server-conformance.toml", &["c2s.listen=127.5.0.1:5222"]).is_ok());
+}
+
+#[test]
+fn conformance_profile_is_refused_off_loopback() {
+    for listener in ["c2s.listen", "c2s.listen_tls", "http.listen"] {
+        let set = format!("{listener}=192.0.2.1:5222");
+        let text = faults(example("server-conformance.toml", &[&set]));
+        let faults = text.lines().filter(|line| !line.trim().starts_with("fix:"));
+        let faults = faults.collect::<Vec<_>>();
+        assert!(faults.len() >= 4, "{text}");
+        for fault in &faults {
+            let place = fault.contains("server-conformance.toml:");
+            assert!(place && fault.contains("which is not a loopback address"), "{fault}");
+        }
+        assert_eq!(text.contains("allow_plaintext"), listener == "c2s.listen", "{text}");
+        assert!(text.contains("take 192.0.2.1:5222 out of the listeners"), "{text}");
+    }
+    let text = faults(example("server-conformance.toml", &["http.listen_plaintext=0.0.0.0:80"]));
+    assert!(text.starts_with("--set http.listen_plaintext=0.0.0.0:80: "), "{text}");
 }

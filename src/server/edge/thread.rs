@@ -8,7 +8,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use oc_core::session::{EdgeId, SessionId, ToEdge, ToShard};
 use oc_core::stream::StreamAnswer;
-use oc_core::{Ctx, Ids, StreamCondition, StreamError, Time};
+use oc_core::{Ctx, FullJid, Ids, StreamCondition, StreamError, Time};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
 
 use super::connection::{Connection, Migrant};
@@ -42,6 +42,8 @@ pub enum Arrival {
     Drain(tokio::sync::oneshot::Sender<()>),
     /// How many sessions there are.
     Count(tokio::sync::oneshot::Sender<Summary>),
+    /// Which sessions there are, and whether each has a connection.
+    List(tokio::sync::oneshot::Sender<Vec<(FullJid, bool)>>),
 }
 
 /// How busy an edge is.
@@ -203,6 +205,15 @@ impl Edge {
             Arrival::Drain(done) => return self.drain(done),
             Arrival::Count(answer) => {
                 let _ = answer.send(self.summary());
+                return;
+            }
+            Arrival::List(answer) => {
+                let sessions = self.sessions.borrow();
+                let list = sessions.values().filter_map(|session| {
+                    let session = session.borrow();
+                    session.jid.clone().map(|jid| (jid, session.line.is_some()))
+                });
+                let _ = answer.send(list.collect());
                 return;
             }
         };

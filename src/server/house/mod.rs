@@ -197,6 +197,30 @@ impl House {
         all
     }
 
+    /// Which sessions there are, and whether each has a connection.
+    pub async fn sessions(&self) -> Vec<(oc_core::FullJid, bool)> {
+        let mut all = Vec::new();
+        for edge in &self.edges {
+            let (answer, answered) = oneshot::channel();
+            if edge.send(Arrival::List(answer)).is_ok()
+                && let Ok(one) = answered.await
+            {
+                all.extend(one);
+            }
+        }
+        all
+    }
+
+    /// Certificates in force.
+    pub fn tls(&self) -> &Arc<Tls> {
+        &self.tls
+    }
+
+    /// Who may come in.
+    pub fn admission(&self) -> &Arc<Admission> {
+        &self.admission
+    }
+
     /// An account was removed at the identity service: its data goes, its sessions end.
     pub fn account_removed(&self, account: oc_core::BareJid) {
         let condition = oc_core::StreamCondition::NotAuthorized;

@@ -124,6 +124,16 @@ pub enum Warning {
     },
 }
 
+impl Warning {
+    /// Whether clients that verify certificates will refuse it.
+    pub fn is_fatal(&self) -> bool {
+        match self {
+            Self::Expired { .. } | Self::NotYetValid { .. } | Self::NameMissing { .. } => true,
+            Self::ExpiresSoon { .. } | Self::SelfSigned { .. } => false,
+        }
+    }
+}
+
 impl fmt::Display for Warning {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -220,6 +230,18 @@ pub(crate) fn configured_files(config: &Config, domain: &Domain) -> Option<(Path
         (directory.join(format!("{name}.crt")), directory.join(format!("{name}.key"))),
     ];
     pairs.into_iter().find(|(certificate, _)| certificate.exists())
+}
+
+/// Reads a domain's files and says what is wrong with them, without using them.
+pub(crate) fn inspect(
+    domain: &Domain,
+    certificate: &Path,
+    key: &Path,
+) -> Result<(Certificate, Vec<Warning>), TlsError> {
+    let certificate = read(domain.name(), certificate, key, false)?;
+    let mut warnings = Vec::new();
+    examine(domain, &certificate, OffsetDateTime::now_utc(), &mut warnings);
+    Ok((certificate, warnings))
 }
 
 fn load_domain(

@@ -21,6 +21,7 @@ use tokio_rustls::rustls::{self, ServerConfig, version};
 use crate::config::{Config, TlsVersion};
 
 pub use certs::{Certificate, Certificates, TlsError, Warning};
+pub(crate) use certs::{ascii, configured_files, inspect};
 
 /// What a connection is accepted with.
 #[derive(Clone, Debug)]
