@@ -10,9 +10,8 @@ use crate::{
 /// What a server may call XML that the RFC restricts.
 const RESTRICTED: &[&str] = &["restricted-xml", "not-well-formed", "invalid-xml"];
 const BROKEN: &[&str] = &["not-well-formed", "invalid-xml", "bad-format"];
-/// RFC 6120 §4.9.3.22: also what improperly encoded XML may be called.
-const MISCODED: &[&str] =
-    &["unsupported-encoding", "not-well-formed", "invalid-xml", "bad-format"];
+/// RFC 6120 §4.9.3.22 has its own word for violations of UTF-8.
+const BAD_UTF8: &[&str] = &["unsupported-encoding", "not-well-formed", "invalid-xml", "bad-format"];
 const TOO_MUCH: &[&str] = &["policy-violation", "resource-constraint", "not-well-formed"];
 
 /// The same bytes before and after authentication end either stream with one of these errors.
@@ -84,19 +83,19 @@ async fn s11_1_predefined_entities(w: World) -> Done {
 
 /// RFC 6120 §11.6: bytes that are not UTF-8.
 async fn s11_6_invalid_utf8(w: World) -> Done {
-    both(&w, b"<message><body>\xC3\x28</body></message>", MISCODED).await?;
+    both(&w, b"<message><body>\xC3\x28</body></message>", BAD_UTF8).await?;
     Ok(())
 }
 
 /// RFC 6120 §11.6: an overlong form of `/`.
 async fn s11_6_overlong_utf8(w: World) -> Done {
-    both(&w, b"<message><body>\xC0\xAF</body></message>", MISCODED).await?;
+    both(&w, b"<message><body>\xC0\xAF</body></message>", BAD_UTF8).await?;
     Ok(())
 }
 
 /// RFC 6120 §11.6: a surrogate half in UTF-8.
 async fn s11_6_surrogate(w: World) -> Done {
-    both(&w, b"<message><body>\xED\xA0\x80</body></message>", MISCODED).await?;
+    both(&w, b"<message><body>\xED\xA0\x80</body></message>", BAD_UTF8).await?;
     Ok(())
 }
 

@@ -107,7 +107,8 @@ async fn s4_8_3_foreign_content_namespace(w: World) -> Done {
 /// RFC 6120 §4.9.3.1: a second root inside the stream.
 async fn s4_9_3_1_header_in_stream(w: World) -> Done {
     let mut c = w.user().await?;
-    c.throw(header(DOMAIN).trim_start_matches("<?xml version='1.0'?>")).await;
+    let inner = header(DOMAIN).replace("<?xml version='1.0'?>", "");
+    c.throw(format!("{inner}</stream:stream><presence/>")).await;
     c.stream_error(&[
         "bad-format",
         "not-well-formed",

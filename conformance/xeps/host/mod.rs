@@ -195,7 +195,7 @@ async fn xep_0077_register(w: World) -> Done {
 /// XEP-0077 #usecases-register: a name that is taken.
 async fn xep_0077_conflict(w: World) -> Done {
     let name = w.account().await?;
-    w.stream().await?.refused("set", "", &register(&name, "x"), &["conflict"]).await?;
+    w.stream().await?.refused("set", "", &register(&name, PASSWORD), &["conflict"]).await?;
     w.session(&name, "still-mine").await?;
     Ok(())
 }
