@@ -27,7 +27,7 @@ pub fn command(plan: &Plan<'_>) -> Result<Command, String> {
         format!("admin.listen=[\"{}:25280\"]", plan.ip),
         format!("store.path=\"{}\"", plan.dir.join("data").display()),
     ];
-    sets.push("domain.abuse=[\"mailto:abuse@example.org\"]".to_owned());
+    sets.push("domain.contact_abuse=[\"mailto:abuse@example.org\"]".to_owned());
     for domain in ["domain", "domain.2", "domain.3"] {
         sets.push(format!("{domain}.certificate=\"{}\"", plan.cert));
         sets.push(format!("{domain}.key=\"{}\"", plan.key));

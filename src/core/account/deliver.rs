@@ -110,10 +110,7 @@ pub(super) fn malformed(stanza: &Stanza) -> Option<Reject> {
     match (stanza.kind(), stanza.type_()) {
         (Kind::Message, _) => None,
         // RFC 6121 §4.7.1: there are no other types.
-        (Kind::Presence, None) => match priority(stanza) {
-            Ok(_) => None,
-            Err(reject) => Some(reject),
-        },
+        (Kind::Presence, None) => priority(stanza).err(),
         (Kind::Presence, Some(type_)) => {
             const TYPES: &[&str] = &[
                 "unavailable",
