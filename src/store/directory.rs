@@ -35,7 +35,7 @@ pub(crate) struct Directory {
 impl Directory {
     /// Makes or opens the directory for an engine.
     pub(crate) fn open(path: &Path, engine: EngineKind) -> Result<Self, StoreError> {
-        fs::create_dir_all(path).map_err(io("make the directory", path))?;
+        make(path).map_err(io("make the directory", path))?;
         let lock = lock(path)?;
         let file = path.join(FORMAT_FILE);
         match fs::read_to_string(&file) {
@@ -92,6 +92,16 @@ impl Directory {
     pub(crate) fn engine_bytes(&self) -> u64 {
         disk_bytes(&self.engine())
     }
+}
+
+/// Makes a directory, and those above it, for the user of the server alone: people's messages are
+/// in it. One that exists keeps its mode.
+fn make(path: &Path) -> std::io::Result<()> {
+    let mut builder = fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(path)
 }
 
 fn lock(path: &Path) -> Result<File, StoreError> {

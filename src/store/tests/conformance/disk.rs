@@ -24,6 +24,14 @@ pub(super) fn a_directory_has_one_user(kind: EngineKind) {
     at.reopen();
 }
 
+#[cfg(unix)]
+pub(super) fn a_new_directory_is_private(kind: EngineKind) {
+    use std::os::unix::fs::PermissionsExt;
+    let at = Fixture::new(kind);
+    let mode = fs::metadata(&at.settings.path).expect("it exists").permissions().mode();
+    assert_eq!(mode & 0o777, 0o700);
+}
+
 pub(super) fn a_dropped_store_is_closed_soon(kind: EngineKind) {
     let mut at = Fixture::new(kind);
     at.commit(vec![put("a@b", "k", "v")]);

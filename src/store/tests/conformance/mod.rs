@@ -15,8 +15,8 @@ use crate::{EngineKind, PAGE_ITEMS, Store, StoreError, settings};
 use disk::{
     a_directory_has_one_user, a_directory_of_another_engine_is_refused,
     a_dropped_store_is_closed_soon, a_lost_mark_is_told, a_lost_tail_is_counted,
-    an_emptied_store_does_not_start, an_interrupted_first_start_is_begun_again,
-    other_directories_are_left_alone,
+    a_new_directory_is_private, an_emptied_store_does_not_start,
+    an_interrupted_first_start_is_begun_again, other_directories_are_left_alone,
 };
 
 /// Makes one test of each engine out of each function.
@@ -64,6 +64,7 @@ on_every_engine! {
     ;
     a_directory_has_one_user;
     a_dropped_store_is_closed_soon;
+    a_new_directory_is_private;
     a_directory_of_another_engine_is_refused;
     other_directories_are_left_alone;
     an_interrupted_first_start_is_begun_again;
