@@ -17,6 +17,8 @@ use crate::{EngineKind, StoreError};
 /// Format of directories written now.
 const FORMAT: u32 = 1;
 const TITLE: &str = "open-conference store";
+/// Bytes of a whole `version` file of fjall.
+const FJALL_VERSION_BYTES: u64 = 4;
 const FORMAT_FILE: &str = "format";
 const DRAFT_FILE: &str = "format.new";
 const LOCK_FILE: &str = "lock";
@@ -33,7 +35,7 @@ pub(crate) struct Directory {
 impl Directory {
     /// Makes or opens the directory for an engine.
     pub(crate) fn open(path: &Path, engine: EngineKind) -> Result<Self, StoreError> {
-        fs::create_dir_all(path).map_err(io("make the directory", path))?;
+        make(path).map_err(io("make the directory", path))?;
         let lock = lock(path)?;
         let file = path.join(FORMAT_FILE);
         match fs::read_to_string(&file) {
@@ -59,15 +61,17 @@ impl Directory {
 
     /// Removes what an engine left behind when the very first start was interrupted.
     ///
-    /// fjall writes `version` last when it makes a database; before that nothing can have been
-    /// kept. `used` says that the high-water mark speaks of commits.
+    /// fjall makes its lock and its journal, then writes `version`, and makes the first keyspace
+    /// after that; it does not open what it left half made. With neither a whole `version` nor a
+    /// keyspace nothing can have been kept. `used` says that the high-water mark speaks of commits.
     pub(crate) fn clear_unfinished(&self, used: bool) -> Result<(), StoreError> {
         let engine = self.engine();
-        let unfinished = self.engine == EngineKind::Fjall
-            && !used
-            && engine.exists()
-            && !engine.join("version").exists();
-        if unfinished {
+        if self.engine != EngineKind::Fjall || used || !engine.exists() {
+            return Ok(());
+        }
+        let version = fs::metadata(engine.join("version")).map_or(0, |meta| meta.len());
+        let keyspaces = fs::read_dir(engine.join("keyspaces")).map_or(0, Iterator::count);
+        if version < FJALL_VERSION_BYTES && keyspaces == 0 {
             fs::remove_dir_all(&engine).map_err(io("remove the unfinished", &engine))?;
         }
         Ok(())
@@ -88,6 +92,16 @@ impl Directory {
     pub(crate) fn engine_bytes(&self) -> u64 {
         disk_bytes(&self.engine())
     }
+}
+
+/// Makes a directory, and those above it, for the user of the server alone: people's messages are
+/// in it. One that exists keeps its mode.
+fn make(path: &Path) -> std::io::Result<()> {
+    let mut builder = fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(path)
 }
 
 fn lock(path: &Path) -> Result<File, StoreError> {

@@ -88,7 +88,6 @@ pub(crate) struct HighWater {
 impl HighWater {
     /// Opens or makes the file and reads it.
     pub(crate) fn open(path: &Path) -> Result<(Self, Found), StoreError> {
-        let missing = !path.exists();
         let mut file = OpenOptions::new()
             .create(true)
             .truncate(false)
@@ -107,7 +106,8 @@ impl HighWater {
             slots.into_iter().flatten().filter_map(Mark::decode).max_by_key(|mark| mark.generation);
         let found = match newest {
             Some(mark) => Found::Mark(mark),
-            None if missing => Found::Missing,
+            // An opening that was interrupted before its first mark leaves an empty file.
+            None if bytes.is_empty() => Found::Missing,
             None => Found::Damaged,
         };
         let mark = newest.unwrap_or_default();

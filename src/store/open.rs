@@ -113,9 +113,10 @@ fn warn(report: &mut OpenReport, settings: &Settings, found: Found) {
         );
     }
     let known = match found {
-        Found::Missing if !report.fresh => "is missing",
+        _ if report.fresh => return,
+        Found::Missing => "is missing",
         Found::Damaged => "is damaged",
-        _ => return,
+        Found::Mark(_) => return,
     };
     report.warnings.push(format!(
         "the high-water mark of {} {known}: it cannot be said whether the newest commits are lost",

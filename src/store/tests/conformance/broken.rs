@@ -245,6 +245,34 @@ fn reads_do_not_wait_for_a_write_and_answers_do() {
     assert_eq!(bench.row(&owner).expect("reads").as_deref(), Some(b"new".as_slice()));
 }
 
+/// The group is what queued up while the disk was busy, up to the cap.
+#[test]
+fn what_queues_during_a_write_is_one_group() {
+    let bench = Bench::new();
+    let owner = jid("a@b");
+    let shard = shard_of(owner_of(&owner));
+    let before = bench.store.counters();
+    let slow_disk = bench.gate.lock().expect("the gate");
+    bench.runtime.block_on(async {
+        let commit = |n: usize| {
+            let (store, batch) = (bench.store.clone(), vec![append("a@b", n.to_string())]);
+            tokio::spawn(async move { store.commit(shard, Epoch(1), batch).await })
+        };
+        let first = commit(0);
+        // Until the commit thread stands at the gate with the first.
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        let others: Vec<_> = (1..=512).map(commit).collect();
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        drop(slow_disk);
+        for task in std::iter::once(first).chain(others) {
+            task.await.expect("a task").expect("a commit");
+        }
+    });
+    let after = bench.store.counters();
+    assert_eq!(after.batches - before.batches, 513);
+    assert_eq!(after.groups - before.groups, 3, "one, then two of 256");
+}
+
 #[test]
 fn a_caller_that_stops_waiting_undoes_nothing() {
     let bench = Bench::new();

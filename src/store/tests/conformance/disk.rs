@@ -24,6 +24,14 @@ pub(super) fn a_directory_has_one_user(kind: EngineKind) {
     at.reopen();
 }
 
+#[cfg(unix)]
+pub(super) fn a_new_directory_is_private(kind: EngineKind) {
+    use std::os::unix::fs::PermissionsExt;
+    let at = Fixture::new(kind);
+    let mode = fs::metadata(&at.settings.path).expect("it exists").permissions().mode();
+    assert_eq!(mode & 0o777, 0o700);
+}
+
 pub(super) fn a_dropped_store_is_closed_soon(kind: EngineKind) {
     let mut at = Fixture::new(kind);
     at.commit(vec![put("a@b", "k", "v")]);
@@ -73,18 +81,25 @@ pub(super) fn other_directories_are_left_alone(kind: EngineKind) {
 pub(super) fn an_interrupted_first_start_is_begun_again(kind: EngineKind) {
     let mut at = Fixture::new(kind);
     at.close();
+    let engine = at.settings.path.join(kind.name());
+    let mark = at.settings.path.join("high-water");
     if kind == EngineKind::Fjall {
-        // As if the power had failed before fjall wrote its last file.
-        fs::remove_file(at.settings.path.join("fjall/version")).expect("removed");
+        // As if the power had failed while fjall wrote its version.
+        fs::write(engine.join("version"), "").expect("written");
         let (error, text) = refusal(&at.settings);
         assert!(matches!(error, StoreError::Unopenable { .. }), "{error}");
         assert!(text.contains("restore the newest backup"), "{text}");
+        fs::remove_file(&mark).expect("removed");
+        let (error, _) = refusal(&at.settings);
+        assert!(matches!(error, StoreError::Unopenable { .. }), "there are keyspaces: {error}");
+        fs::remove_dir_all(engine.join("keyspaces")).expect("removed");
     } else {
-        fs::remove_dir_all(at.settings.path.join(kind.name())).expect("removed");
+        fs::remove_dir_all(&engine).expect("removed");
     }
-    fs::remove_file(at.settings.path.join("high-water")).expect("removed");
+    fs::write(&mark, "").expect("written");
     let (store, report) = Store::open(&at.settings).expect("opens");
     assert!(report.fresh && report.is_clean());
+    assert!(!report.warnings.iter().any(|w| w.contains("mark")), "{:?}", report.warnings);
     store.close();
 }
 

@@ -46,14 +46,15 @@ fn sled_opens_after_a_kill_during_the_first_start() {
 
 /// The moments reach from before the directory exists to after the first commits.
 fn check_killed_first_starts(kind: EngineKind) {
-    for round in 0..if long() { 100 } else { 12 } {
+    let mut dice = Dice(2);
+    for round in 0..if long() { 300 } else { 12 } {
         let folder = tempfile::tempdir().expect("a directory");
         let path = folder.path().join("store");
         let mut child = start("write", kind, &path, "").spawn().expect("a writer starts");
         while !path.exists() {
             std::thread::yield_now();
         }
-        std::thread::sleep(Duration::from_micros(1_000 * (round % 30)));
+        std::thread::sleep(Duration::from_micros(dice.below(30_000)));
         child.kill().expect("the writer is killed");
         child.wait().expect("the writer ends");
         let (store, report) = Store::open(&Settings::at(kind, &path)).expect("the store opens");

@@ -26,8 +26,8 @@ pub(super) type Acknowledged = BTreeMap<String, u64>;
 
 /// Writes until killed; a line on standard output for each batch that was acknowledged.
 ///
-/// Batch `n` of an owner appends entry `n`, overwrites row `n` modulo [`ROWS`], writes an event, and
-/// from time to time trims the log.
+/// Batch `n` of an owner appends entry `n`, overwrites row `n` modulo [`ROWS`], writes an event,
+/// and from time to time trims the log.
 pub(super) fn write(kind: EngineKind, folder: &Path) {
     let mut settings = Settings::at(kind, folder);
     // So that sorted files are made, too.
