@@ -1,5 +1,7 @@
 //! The binary as an operator meets it: processes, sockets, signals and exit codes.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test program: it may panic")]
+
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::Path;
@@ -256,7 +258,7 @@ fn demo_tells_everything_and_works_again() {
         let letter = lines.take_while(|line| !line.contains("Ctrl-C")).collect::<Vec<_>>();
         let mut server = Server { child, before: vec![], rest: None, took: Duration::ZERO };
         let mut stream = TcpStream::connect(("127.0.0.1", place.ports[0])).unwrap();
-        stream.write_all(OPEN.as_bytes()).unwrap();
+        stream.write_all(open().as_bytes()).unwrap();
         let mut answer = [0; 512];
         let length = stream.read(&mut answer).unwrap();
         let answer = String::from_utf8_lossy(&answer[..length]);
@@ -276,8 +278,14 @@ fn demo_tells_everything_and_works_again() {
     }
 }
 
-const OPEN: &str = "<?xml version='1.0'?><stream:stream to='localhost' version='1.0' \
-                    xmlns='jabber:client' xmlns:stream='http://etherx.jabber.org/streams'>";
+/// What a client says first (RFC 6120 §4.2).
+fn open() -> String {
+    let (client, stream) = (oc_core::ns::CLIENT, oc_core::ns::STREAM);
+    format!(
+        "<?xml version='1.0'?><stream:stream to='localhost' version='1.0' xmlns='{client}' \
+         xmlns:stream='{stream}'>"
+    )
+}
 
 #[test]
 fn conformance_profile_is_ready_within_a_second() {
