@@ -71,14 +71,39 @@ impl fmt::Display for Finding {
     }
 }
 
-/// Looks at everything and prints what it finds; an error if the server would not work.
-pub(crate) fn run(sources: &Sources, offline: bool) -> Result<(), String> {
+/// Everything that was found.
+pub(crate) struct Report(Vec<Finding>);
+
+impl Report {
+    fn count(&self, level: Level) -> usize {
+        self.0.iter().filter(|finding| finding.level == level).count()
+    }
+
+    /// Errors: the server would not work.
+    pub(crate) fn errors(&self) -> usize {
+        self.count(Level::Error)
+    }
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|finding| writeln!(f, "{finding}"))?;
+        match (self.errors(), self.count(Level::Warning)) {
+            (0, 0) => writeln!(f, "\nEverything is as it should be."),
+            (0, warnings) => writeln!(f, "\nThe server works; warnings: {warnings}."),
+            (errors, warnings) => writeln!(f, "\nErrors: {errors}, warnings: {warnings}."),
+        }
+    }
+}
+
+/// Looks at everything; the error is that of a configuration which cannot be read.
+pub(crate) fn run(sources: &Sources, offline: bool) -> Result<Report, String> {
     // The configuration's own errors name their places.
     let config = sources.load().map_err(|error| error.to_string())?;
-    let named = sources.file.as_ref().map(|file| format!(" {}", file.display()));
-    println!("{}", Finding::fine(format!("configuration{}", named.unwrap_or_default())));
+    let file = sources.file.as_ref().map(|file| format!(" {}", file.display()));
     let running = running(&config);
-    let mut findings = vec![clock(&config)];
+    let mut findings = vec![Finding::fine(format!("configuration{}", file.unwrap_or_default()))];
+    findings.push(clock(&config));
     findings.extend(data(&config, running));
     findings.extend(certificates::look(&config));
     findings.extend(listeners(&config, running));
@@ -87,18 +112,7 @@ pub(crate) fn run(sources: &Sources, offline: bool) -> Result<(), String> {
         findings.extend(runtime.block_on(names::look(&config)));
         runtime.shutdown_timeout(Duration::from_millis(100));
     }
-    for finding in &findings {
-        println!("{finding}");
-    }
-    let count = |level| findings.iter().filter(|finding| finding.level == level).count();
-    match (count(Level::Error), count(Level::Warning)) {
-        (0, 0) => Ok(()),
-        (0, warnings) => {
-            println!("\nThe server works; {warnings} warnings.");
-            Ok(())
-        }
-        (errors, warnings) => Err(format!("\n{errors} errors, {warnings} warnings.")),
-    }
+    Ok(Report(findings))
 }
 
 /// Whether a server answers on this data directory.

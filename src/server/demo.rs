@@ -28,8 +28,9 @@ const USERS: [&str; 2] = ["alice@localhost", "bob@localhost"];
 /// File with their passwords, in the data directory.
 const PASSWORDS: &str = "demo-passwords";
 
-/// Runs the demonstration; `set` are overrides of the person's own.
-pub(crate) fn run(set: Vec<String>) -> Result<(), String> {
+/// Runs the demonstration; `set` are overrides of the person's own, `tell` shows what is needed to
+/// log in.
+pub(crate) fn run(set: Vec<String>, tell: impl FnOnce(&str)) -> Result<(), String> {
     let place = directory()?;
     let config = sources(&place, set.clone()).load().map_err(|error| error.to_string())?;
     let place = config.store.path.path().to_owned();
@@ -39,7 +40,7 @@ pub(crate) fn run(set: Vec<String>) -> Result<(), String> {
     let users = accounts(&config, &place)?;
     let sources = sources(&place, set);
     let shown = config.clone();
-    cli::start(sources, config, move |house| print!("{}", letter(&shown, &users, house)))
+    cli::start(sources, config, move |house| tell(&letter(&shown, &users, house)))
 }
 
 /// Where the demonstration lives: the user's state directory, or else the one for temporary files.

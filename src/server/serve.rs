@@ -98,13 +98,10 @@ pub async fn run(
     tracing::info!(took_ms, domains = domains(&config).join(" "), "ready");
     ready(&keeper.house);
 
-    loop {
-        match signals.next().await {
-            Signal::Reload => match keeper.reload().await {
-                Ok(notes) => notes.iter().for_each(|note| tracing::warn!("{note}")),
-                Err(error) => tracing::error!("nothing was reloaded: {error}"),
-            },
-            Signal::Drain | Signal::Stop => break,
+    while signals.next().await == Signal::Reload {
+        match keeper.reload().await {
+            Ok(notes) => notes.iter().for_each(|note| tracing::warn!("{note}")),
+            Err(error) => tracing::error!("nothing was reloaded: {error}"),
         }
     }
     tracing::info!("ending: telling clients");

@@ -167,12 +167,19 @@ impl Line {
             Command::Invite(Invite::Create { to, valid }) => {
                 say(source.order(&Order::invite(to, valid))?)
             }
-            Command::Check { offline } => check::run(&source.sources(), offline),
+            Command::Check { offline } => {
+                let report = check::run(&source.sources(), offline)?;
+                print!("{report}");
+                match report.errors() {
+                    0 => Ok(()),
+                    _ => Err("the server would not work: see the errors above".to_owned()),
+                }
+            }
             Command::Config(Configuration::Default) => {
                 print!("{}", default_file());
                 Ok(())
             }
-            Command::Demo => demo::run(source.set.clone()),
+            Command::Demo => demo::run(source.set.clone(), |letter| print!("{letter}")),
             Command::Status => say(source.order(&Order::Status)?),
             Command::Sessions => say(source.order(&Order::Sessions)?),
             Command::Reload => say(source.order(&Order::Reload)?),

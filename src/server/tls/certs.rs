@@ -11,7 +11,7 @@ use time::OffsetDateTime;
 use tokio_rustls::rustls::crypto::aws_lc_rs::sign::any_supported_type;
 use tokio_rustls::rustls::server::{ClientHello, ResolvesServerCert};
 use tokio_rustls::rustls::sign::CertifiedKey;
-use tokio_rustls::rustls::{self, Error as LibraryError, InconsistentKeys};
+use tokio_rustls::rustls::{Error as LibraryError, InconsistentKeys};
 use x509_parser::extensions::GeneralName;
 use x509_parser::prelude::{FromDer, X509Certificate};
 
@@ -327,7 +327,7 @@ fn build(
     let certified = CertifiedKey::new(chain, signing);
     match certified.keys_match() {
         Ok(()) | Err(LibraryError::InconsistentKeys(InconsistentKeys::Unknown)) => {}
-        Err(rustls::Error::InconsistentKeys(_)) => {
+        Err(LibraryError::InconsistentKeys(_)) => {
             return Err(TlsError::Mismatch {
                 domain: domain.to_owned(),
                 certificate: certificate.0.to_owned(),

@@ -13,10 +13,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use tokio_rustls::rustls::crypto::{CryptoProvider, aws_lc_rs};
+use tokio_rustls::rustls::crypto::{CryptoProvider, GetRandomFailed, aws_lc_rs};
 use tokio_rustls::rustls::server::{NoServerSessionStorage, ProducesTickets};
 use tokio_rustls::rustls::ticketer::TicketRotator;
-use tokio_rustls::rustls::{self, ServerConfig, version};
+use tokio_rustls::rustls::{ServerConfig, SupportedProtocolVersion, version};
 
 use crate::config::{Config, TlsVersion};
 
@@ -115,7 +115,7 @@ fn server_config(
     certificates: Arc<Certificates>,
     alpn: &[&str],
 ) -> Result<Arc<ServerConfig>, TlsError> {
-    let versions: &[&rustls::SupportedProtocolVersion] = match config.tls.min_version {
+    let versions: &[&SupportedProtocolVersion] = match config.tls.min_version {
         TlsVersion::V12 => &[&version::TLS13, &version::TLS12],
         TlsVersion::V13 => &[&version::TLS13],
     };
@@ -147,7 +147,7 @@ fn tickets(lifetime: Duration) -> Result<Arc<dyn ProducesTickets>, TlsError> {
     // A rotator uses a key for one period and accepts it for another.
     let period_s = u32::try_from(lifetime.as_secs() / 2).unwrap_or(u32::MAX).max(1);
     let rotator = TicketRotator::new(period_s, || {
-        let keys = aws_lc_rs::Ticketer::new().map_err(|_| rustls::crypto::GetRandomFailed)?;
+        let keys = aws_lc_rs::Ticketer::new().map_err(|_| GetRandomFailed)?;
         Ok(Box::new(TicketKeys(keys)))
     });
     Ok(Arc::new(rotator.map_err(TlsError::Library)?))

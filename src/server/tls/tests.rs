@@ -7,8 +7,8 @@ use sha2::{Digest, Sha256, Sha384, Sha512};
 use tempfile::TempDir;
 use tokio_rustls::rustls::client::Resumption;
 use tokio_rustls::rustls::{
-    ClientConfig, ClientConnection, HandshakeKind, NamedGroup, ProtocolVersion, RootCertStore,
-    ServerConnection,
+    ClientConfig, ClientConnection, Error, HandshakeKind, NamedGroup, ProtocolVersion,
+    RootCertStore, ServerConnection,
 };
 
 use super::*;
@@ -78,7 +78,7 @@ fn handshake(
     acceptor: &Acceptor,
     config: &Arc<ClientConfig>,
     name: &str,
-) -> Result<(ClientConnection, ServerConnection), rustls::Error> {
+) -> Result<(ClientConnection, ServerConnection), Error> {
     let name = ServerName::try_from(name.to_owned()).unwrap();
     let mut client = ClientConnection::new(Arc::clone(config), name).unwrap();
     let mut server = ServerConnection::new(Arc::clone(&acceptor.config)).unwrap();
