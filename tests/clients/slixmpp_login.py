@@ -1,0 +1,139 @@
+"""slixmpp against a server: STARTTLS and direct TLS, roster, presence, messages, resumption.
+
+Finds the server by OC_HOST, OC_STARTTLS, OC_TLS, OC_CA, OC_DOMAIN, OC_PASSWORD; exits non-zero with the
+reason when something is not as it should be. The accounts alice and bob exist.
+"""
+
+import asyncio
+import os
+import ssl
+import sys
+
+import slixmpp
+
+HOST = os.environ["OC_HOST"]
+DOMAIN = os.environ["OC_DOMAIN"]
+PASSWORD = os.environ["OC_PASSWORD"]
+TIMEOUT_S = 20
+
+
+class Client(slixmpp.ClientXMPP):
+    """A stock client that remembers what it hears."""
+
+    def __init__(self, name, direct):
+        super().__init__(f"{name}@{DOMAIN}/slixmpp", PASSWORD)
+        for plugin in ("xep_0030", "xep_0092", "xep_0115", "xep_0198", "xep_0199", "xep_0202"):
+            self.register_plugin(plugin)
+        self.enable_direct_tls = direct
+        self.enable_starttls = not direct
+        self.ssl_context = ssl.create_default_context(cafile=os.environ["OC_CA"])
+        self.direct = direct
+        self.ready = asyncio.Event()
+        self.resumed = asyncio.Event()
+        self.heard = asyncio.Queue()
+        self.presences = asyncio.Queue()
+        self.failure = None
+        self.add_event_handler("session_start", self.start)
+        self.add_event_handler("session_resumed", lambda _: self.resumed.set())
+        self.add_event_handler("message", self.heard.put_nowait)
+        self.add_event_handler("presence_available", self.presences.put_nowait)
+        self.add_event_handler("presence_subscribe", self.presences.put_nowait)
+        self.add_event_handler("failed_all_auth", lambda _: self.fail("login refused"))
+
+    def go(self):
+        self.connect(HOST, int(os.environ["OC_TLS" if self.direct else "OC_STARTTLS"]))
+
+    async def start(self, _):
+        await self.get_roster()
+        self.send_presence()
+        self.ready.set()
+
+    def fail(self, why):
+        self.failure = why
+        self.ready.set()
+
+    async def hears(self, body):
+        while True:
+            message = await asyncio.wait_for(self.heard.get(), TIMEOUT_S)
+            if message["body"] == body:
+                return message
+
+
+async def log_in(*clients):
+    for client in clients:
+        client.go()
+    for client in clients:
+        await asyncio.wait_for(client.ready.wait(), TIMEOUT_S)
+        assert client.failure is None, client.failure
+
+
+async def talk(alice, bob):
+    """Messages both ways, in order."""
+    for number in range(50):
+        alice.send_message(mto=bob.boundjid.bare, mbody=f"to bob {number}", mtype="chat")
+        bob.send_message(mto=alice.boundjid.full, mbody=f"to alice {number}", mtype="chat")
+    for number in range(50):
+        message = await asyncio.wait_for(bob.heard.get(), TIMEOUT_S)
+        assert message["body"] == f"to bob {number}", message["body"]
+        assert message["from"] == alice.boundjid, message["from"]
+        message = await asyncio.wait_for(alice.heard.get(), TIMEOUT_S)
+        assert message["body"] == f"to alice {number}", message["body"]
+
+
+async def subscribe(alice, bob):
+    """Both see each other's presence; slixmpp accepts and subscribes back by itself."""
+    alice.send_presence_subscription(pto=bob.boundjid.bare, ptype="subscribe")
+    async with asyncio.timeout(TIMEOUT_S):
+        while not (
+            alice.client_roster[bob.boundjid.bare]["subscription"] == "both"
+            and bob.client_roster[alice.boundjid.bare]["subscription"] == "both"
+        ):
+            await asyncio.sleep(0.05)
+    alice.send_presence(pshow="away", pstatus="tea")
+    async with asyncio.timeout(TIMEOUT_S):
+        while True:
+            presence = await bob.presences.get()
+            if presence["from"] == alice.boundjid and presence["status"] == "tea":
+                return
+
+
+async def ask(alice):
+    """What clients ask a server first."""
+    info = await alice.plugin["xep_0030"].get_info(jid=DOMAIN)
+    features = info["disco_info"]["features"]
+    for feature in ("urn:xmpp:ping", "http://jabber.org/protocol/disco#info"):
+        assert feature in features, features
+    version = await alice.plugin["xep_0092"].get_version(DOMAIN)
+    assert version["software_version"]["name"], version
+    await alice.plugin["xep_0199"].ping(DOMAIN)
+
+
+async def resume(alice, bob):
+    """The connection breaks; what was said meanwhile arrives, and the session is the same."""
+    before = alice.boundjid.full
+    alice.resumed.clear()
+    # As a network breaks: no stream end, no TLS goodbye.
+    alice.transport.abort()
+    bob.send_message(mto=before, mbody="while you were away", mtype="chat")
+    await asyncio.sleep(0.5)
+    if not alice.is_connecting() and not alice.is_connected():
+        alice.go()
+    await asyncio.wait_for(alice.resumed.wait(), TIMEOUT_S)
+    assert alice.boundjid.full == before, alice.boundjid.full
+    await alice.hears("while you were away")
+
+
+async def main():
+    alice, bob = Client("alice", direct=False), Client("bob", direct=True)
+    await log_in(alice, bob)
+    for step in (talk(alice, bob), subscribe(alice, bob), ask(alice), resume(alice, bob)):
+        name = step.__name__
+        await step
+        print(f"slixmpp: {name} ok", flush=True)
+    await asyncio.gather(alice.disconnect(), bob.disconnect())
+
+
+try:
+    asyncio.run(asyncio.wait_for(main(), 120))
+except (AssertionError, TimeoutError, slixmpp.exceptions.XMPPError) as error:
+    sys.exit(f"slixmpp: {type(error).__name__}: {error}")
