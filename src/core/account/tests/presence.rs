@@ -203,7 +203,8 @@ fn rfc6121_4_7_2_3_priority() {
         // Of others it is not ours to judge.
         desk.client(1, "<presence/>");
         let others = format!(
-            "<presence from='a@b.c/d' to='juliet@example.com'><priority>{text}</priority></presence>"
+            "<presence from='a@b.c/d' to='juliet@example.com'>\
+             <priority>{text}</priority></presence>"
         );
         assert_eq!(to(&desk.routed(&others), 1).len(), 1, "{text}");
     }
