@@ -9,8 +9,6 @@
 //!
 //! Left out: XEP-0013 (flexible retrieval).
 
-#[cfg(test)]
-mod conservation;
 mod log;
 #[cfg(test)]
 mod tests;

@@ -54,3 +54,32 @@ pub fn fingerprint(stanza: &Stanza) -> u64 {
     stanza.element().to_bytes().hash(&mut hasher);
     hasher.finish()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Kind;
+
+    fn message(n: usize) -> Stanza {
+        let mut message = Stanza::new(Kind::Message);
+        message.element_mut().set_attr("id", n.to_string());
+        message
+    }
+
+    #[test]
+    fn copies_are_bounded_and_the_latest_stay() {
+        let mut copies = Copies::default();
+        for n in 0..2 * limits::MESSAGE_COPIES {
+            copies.sent(&message(n), 2);
+            // Only one copy: there is nothing to remember.
+            copies.sent(&message(n + 1_000_000), 1);
+        }
+        assert_eq!(copies.left.len(), limits::MESSAGE_COPIES);
+        assert_eq!(copies.order.len(), limits::MESSAGE_COPIES);
+        let latest = message(2 * limits::MESSAGE_COPIES - 1);
+        assert!(!copies.lost(&latest), "another has it");
+        assert!(copies.lost(&latest), "the last copy");
+        // One that was forgotten is rather handled twice than not at all.
+        assert!(copies.lost(&message(0)));
+    }
+}

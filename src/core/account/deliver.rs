@@ -110,7 +110,9 @@ pub(super) fn malformed(stanza: &Stanza) -> Option<Reject> {
     match (stanza.kind(), stanza.type_()) {
         (Kind::Message, _) => None,
         // RFC 6121 §4.7.1: there are no other types.
-        (Kind::Presence, None) => priority(stanza).err(),
+        // Our own client's broadcast; what others say of their priority is their server's business.
+        (Kind::Presence, None) if stanza.to().is_none() => priority(stanza).err(),
+        (Kind::Presence, None) => None,
         (Kind::Presence, Some(type_)) => {
             const TYPES: &[&str] = &[
                 "unavailable",

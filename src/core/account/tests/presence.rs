@@ -199,6 +199,14 @@ fn rfc6121_4_7_2_3_priority() {
         desk.bind(1, "balcony");
         let effects = desk.client(1, &format!("<presence><priority>{text}</priority></presence>"));
         assert_eq!(refused(&effects), Some((Condition::BadRequest, ErrorType::Modify)), "{text}");
+        assert_eq!(effects.len(), 1, "{text}");
+        // Of others it is not ours to judge.
+        desk.client(1, "<presence/>");
+        let others = format!(
+            "<presence from='a@b.c/d' to='juliet@example.com'>\
+             <priority>{text}</priority></presence>"
+        );
+        assert_eq!(to(&desk.routed(&others), 1).len(), 1, "{text}");
     }
 }
 

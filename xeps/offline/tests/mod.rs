@@ -1,5 +1,7 @@
 //! XEP-0160: kept, in order, once, and not lost on the way.
 
+mod conservation;
+
 use std::time::Duration;
 
 use oc_core::account::{AccountEffect, AccountInput};
