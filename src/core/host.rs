@@ -6,25 +6,26 @@
 //! count of sessions). What a feature declares is announced by XEP-0030 only while the feature is
 //! active, so advertisement and behaviour cannot part. Accounts and rooms are other machines.
 
+mod feature;
+mod rules;
 mod settings;
 
-use std::any::Any;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use crate::auth::{IdentityAnswer, IdentityCommand};
-use crate::disco::{DiscoInfo, DiscoItem};
 use crate::feature::Answer;
 use crate::limits::{HOST_CONTACT_INTERVAL, HOST_CONTACTS, HOST_PATIENCE, HOST_WAITING};
 use crate::session::Receipt;
 use crate::spec::Xep;
 use crate::{
-    BareJid, Condition, Ctx, Element, ErrorType, Jid, Kind, Reject, Stanza, StreamError, Time, ns,
+    BareJid, Condition, Ctx, Element, ErrorType, Kind, Reject, Stanza, StreamError, Time, ns,
 };
+use rules::handed_on_by;
 
+pub use feature::{Asker, Found, HostFeature, HostView, Question, Slot, Turn};
+pub use rules::{asker, check_iq, hand_on, refusal};
 pub use settings::{
-    Access, AdvertisedLimits, Contacts, ExternalService, HostSettings, Invitations, Service,
-    Software,
+    Access, Contacts, ExternalService, HostSettings, Invitations, Service, Software,
 };
 
 /// What a domain hears.
@@ -77,153 +78,6 @@ pub enum HostEffect {
 /// Names a question until it is answered; never used twice by one host.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Token(pub u64);
-
-/// What a feature may ask.
-#[derive(Clone, Debug)]
-pub enum Question {
-    /// The identity service.
-    Identity(IdentityCommand),
-    /// How many accounts of the domain have a session.
-    OnlineUsers,
-}
-
-/// The answer to a [`Question`].
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Found {
-    /// Of the identity service.
-    Identity(IdentityAnswer),
-    /// A number.
-    Count(u64),
-}
-
-/// Who asks; later ones may do more.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Asker {
-    /// Anybody from elsewhere.
-    Stranger,
-    /// An account of this domain.
-    Account,
-    /// One of [`HostSettings::administrators`].
-    Administrator,
-}
-
-/// What a feature sees of its host.
-#[derive(Clone, Copy)]
-pub struct HostView<'a> {
-    /// The domain.
-    pub domain: &'a BareJid,
-    /// Its settings.
-    pub settings: &'a HostSettings,
-    /// When the server was started.
-    pub started: Time,
-    /// Who asks.
-    pub asker: Asker,
-    /// The address that asks.
-    pub from: Option<&'a Jid>,
-    /// Heads of the other plug points, for what they make the domain announce.
-    pub others: &'a [&'static Xep],
-    features: &'static [&'static dyn HostFeature],
-}
-
-impl<'a> HostView<'a> {
-    /// The features that are active, in order.
-    pub fn features(&self) -> impl Iterator<Item = &'static dyn HostFeature> + use<'a> {
-        let settings = self.settings;
-        self.features.iter().copied().filter(move |f| f.active(settings))
-    }
-
-    /// What the domain says of itself: every active feature adds its part.
-    ///
-    /// It is the same for everybody: XEP-0115 lets what one peer has heard stand for all.
-    pub fn info(&self) -> DiscoInfo {
-        let view = Self { asker: Asker::Stranger, from: None, ..*self };
-        let mut info = DiscoInfo::default();
-        for feature in view.features() {
-            info.features.extend(feature.xep().features);
-            feature.describe(&view, &mut info);
-        }
-        info.features.extend(self.others.iter().flat_map(|xep| xep.features));
-        info
-    }
-}
-
-/// What a feature remembers of one host. Only the feature can name the type.
-#[derive(Default)]
-pub struct Slot(Option<Box<dyn Any + Send>>);
-
-impl Slot {
-    /// The state of type `T`, made when it is first asked for; a slot holds one type in its life.
-    pub fn of<T: Any + Send + Default>(&mut self) -> &mut T {
-        if !self.0.as_ref().is_some_and(|state| state.is::<T>()) {
-            self.0 = Some(Box::new(T::default()));
-        }
-        let state = self.0.as_mut().and_then(|state| state.downcast_mut());
-        state.expect("a box of this type was put there above")
-    }
-}
-
-/// One call of a feature: everything it may use.
-pub struct Turn<'a, 'c> {
-    /// The host.
-    pub view: HostView<'a>,
-    /// What the feature remembers.
-    pub slot: &'a mut Slot,
-    /// Time and ids.
-    pub ctx: &'a mut Ctx<'c>,
-    /// What is to be done besides the answer, and after it.
-    pub effects: &'a mut Vec<HostEffect>,
-    asked: Option<(u64, Question)>,
-}
-
-impl Turn<'_, '_> {
-    /// Asks somebody; [`HostFeature::found`] gets the answer together with `memo`, a number that
-    /// tells apart the questions of one request, or reminds of something said in it.
-    pub fn ask(&mut self, memo: u64, question: Question) -> Answer {
-        debug_assert!(self.asked.is_none(), "one question at a time");
-        self.asked = Some((memo, question));
-        Answer::Later
-    }
-}
-
-/// A plug point: what a domain can be asked. Object-safe; every method but the head has a default.
-pub trait HostFeature: Sync {
-    /// The head of the extension.
-    fn xep(&self) -> &'static Xep;
-
-    /// Whether the settings ask for it; otherwise it is neither announced nor called.
-    fn active(&self, _settings: &HostSettings) -> bool {
-        true
-    }
-
-    /// Adds identities, features and forms to what the domain says of itself.
-    fn describe(&self, _view: &HostView<'_>, _info: &mut DiscoInfo) {}
-
-    /// What a node of the domain says of itself; `None`: not a node of this feature.
-    fn node_info(&self, _node: &str, _view: &HostView<'_>) -> Option<Result<DiscoInfo, Reject>> {
-        None
-    }
-
-    /// Items under a node of the domain, or under the domain; `None`: not a node of this feature.
-    fn items(&self, _node: Option<&str>, _view: &HostView<'_>) -> Option<Vec<DiscoItem>> {
-        None
-    }
-
-    /// Answers a request: an IQ of type `get` or `set` with exactly one child.
-    fn iq(&self, _query: &Stanza, _turn: &mut Turn<'_, '_>) -> Answer {
-        Answer::Pass
-    }
-
-    /// Goes on with a request whose question was answered.
-    fn found(
-        &self,
-        _query: &Stanza,
-        _memo: u64,
-        _found: Found,
-        _turn: &mut Turn<'_, '_>,
-    ) -> Answer {
-        Answer::Reject(Reject::new(Condition::InternalServerError, "RFC 6120 §8.3.3.6"))
-    }
-}
 
 /// A request that waits for an answer.
 struct Waiting {
@@ -491,69 +345,6 @@ struct Said {
     answer: Answer,
     asked: Option<(u64, Question)>,
     effects: Vec<HostEffect>,
-}
-
-/// Who somebody is to a domain. `from` has been checked by the stream it came over.
-pub fn asker(domain: &BareJid, settings: &HostSettings, from: Option<&Jid>) -> Asker {
-    let Some(from) = from else { return Asker::Stranger };
-    let bare = from.to_bare();
-    if settings.administrators.contains(&bare) {
-        Asker::Administrator
-    } else if bare.node().is_some() && bare.domain() == domain.domain() {
-        Asker::Account
-    } else {
-        Asker::Stranger
-    }
-}
-
-/// A request of an account's own client to that account which only its domain can answer: the form
-/// in which the account hands it on, so that the answer comes in the account's name.
-///
-/// `None` if the request is not the account's own.
-pub fn hand_on(request: &Stanza, account: &BareJid) -> Option<Stanza> {
-    request.from().filter(|from| from.to_bare() == *account)?;
-    let domain = BareJid::new(account.domain().as_str()).ok()?;
-    let to = domain.with_resource_str(account.as_str()).ok()?;
-    Some(request.clone().to_jid(to))
-}
-
-/// The account that has handed a request on. Nobody else can make its domain answer in its name: the
-/// answer goes to the account itself.
-fn handed_on_by(stanza: &Stanza) -> Option<BareJid> {
-    let from = stanza.from()?.to_bare();
-    let resource = stanza.to()?.resource()?;
-    (stanza.is_request() && resource.as_str() == from.as_str()).then_some(from)
-}
-
-/// The rules every IQ stanza must keep: an `id`, one of four types, and exactly one child in a
-/// request.
-///
-/// # Errors
-/// `bad-request`, as RFC 6120 §8.2.3 asks.
-pub fn check_iq(iq: &Stanza) -> Result<(), Reject> {
-    let bad = |text| Reject::new(Condition::BadRequest, "RFC 6120 §8.2.3").text(text);
-    if iq.id().is_none() {
-        return Err(bad("an IQ stanza needs an id"));
-    }
-    match iq.type_() {
-        Some("get" | "set") if iq.element().children().count() == 1 => Ok(()),
-        Some("get" | "set") => Err(bad("an IQ request has exactly one child element")),
-        Some("result" | "error") => Ok(()),
-        _ => Err(bad("the type of an IQ stanza is get, set, result or error")),
-    }
-}
-
-/// The error for a stanza that broke a rule; `None` where RFC 6120 §8.3.1 forbids an answer.
-///
-/// Other than [`Stanza::error`] it also answers an IQ whose type is none of the four.
-pub fn refusal(stanza: &Stanza, reject: &Reject) -> Option<Stanza> {
-    let stray = stanza.kind() == Kind::Iq && !matches!(stanza.type_(), Some("result" | "error"));
-    if !stray || stanza.is_request() {
-        return stanza.error(reject);
-    }
-    let mut request = stanza.clone();
-    request.element_mut().set_attr("type", "get");
-    request.error(reject)
 }
 
 #[cfg(test)]

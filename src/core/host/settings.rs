@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use crate::auth::Secret;
-use crate::limits::StreamLimits;
 use crate::stream::Registration;
 use crate::{BareJid, Jid};
 
@@ -20,8 +19,6 @@ pub struct HostSettings {
     pub registration: Registration,
     /// Who may invite (XEP-0401).
     pub invitations: Invitations,
-    /// What a client may send (XEP-0478).
-    pub limits: AdvertisedLimits,
     /// Who may administer the domain: bare JIDs.
     pub administrators: Vec<BareJid>,
     /// Other services of this server that clients find under the domain (XEP-0030).
@@ -119,21 +116,6 @@ pub struct Invitations {
 impl Default for Invitations {
     fn default() -> Self {
         Self { by_accounts: false, lifetime: Duration::from_secs(7 * 24 * 60 * 60) }
-    }
-}
-
-/// XEP-0478
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct AdvertisedLimits {
-    /// Bytes of one top-level element.
-    pub stanza_bytes: usize,
-    /// Silence after which a stream may be checked or closed; `None`: never.
-    pub idle: Option<Duration>,
-}
-
-impl Default for AdvertisedLimits {
-    fn default() -> Self {
-        Self { stanza_bytes: StreamLimits::CLIENT.stanza_bytes, idle: None }
     }
 }
 

@@ -1,7 +1,7 @@
 use super::*;
-use crate::Ids;
 use crate::session::{EdgeId, SessionId};
 use crate::spec::Status;
+use crate::{Ids, Jid};
 
 struct Counter(u8);
 

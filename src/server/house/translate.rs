@@ -5,8 +5,7 @@ use std::sync::Arc;
 
 use oc_core::auth::Secret;
 use oc_core::host::{
-    Access, AdvertisedLimits, Asker, Contacts, ExternalService, Host, HostSettings, Invitations,
-    Software,
+    Access, Asker, Contacts, ExternalService, Host, HostSettings, Invitations, Software,
 };
 use oc_core::limits::StreamLimits;
 use oc_core::sasl::Family;
@@ -108,10 +107,6 @@ pub(super) fn domain_hosts(config: &Config) -> Result<DomainHosts, StartError> {
             external_services: services.clone(),
             registration: registration(domain),
             invitations: Invitations::default(),
-            limits: AdvertisedLimits {
-                stanza_bytes: number(config.limits.stanza_size.bytes()),
-                idle: Some(config.c2s.idle_ping.get()),
-            },
             administrators: domain.administrators.iter().map(|a| a.0.clone()).collect(),
             services: Vec::new(),
         };
