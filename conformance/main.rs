@@ -125,7 +125,7 @@ async fn together(subject: &Subject, cases: &[&'static Case]) -> Result<Results,
     Ok(results)
 }
 
-/// Starts a subject with the accounts `alice` and `bob`, runs a command that finds it by the
+/// Starts a subject with the accounts `juliet` and `romeo`, runs a command that finds it by the
 /// variables `OC_*`, and stops it: how the real clients and the load generator meet a server.
 fn with(kind: Kind, command: &[String]) -> ExitCode {
     let Some((program, args)) = command.split_first() else {
@@ -142,8 +142,8 @@ fn with(kind: Kind, command: &[String]) -> ExitCode {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let world = World { place: subject.place.clone() };
     let made = runtime.expect("a runtime can be built").block_on(async {
-        world.register("alice").await?;
-        world.register("bob").await
+        world.register("juliet").await?;
+        world.register("romeo").await
     });
     if let Err(why) = made {
         eprintln!("{}: {why}\n{}", kind.name(), subject.log());

@@ -20,11 +20,8 @@ const PROSODY: Tool = Tool::Debian("prosody", "prosody");
 const EJABBERD: Tool = Tool::Debian("ejabberdctl", "ejabberd");
 const SLIXMPP: Tool = Tool::Python("slixmpp");
 const VENV: Tool = Tool::Debian("pip3", "python3-venv");
-const NODE: &[Tool] = &[
-    Tool::Debian("node", "nodejs"),
-    Tool::Debian("npm", "npm"),
-    Tool::Node("strophe.js@5 ws@8"),
-];
+const NODE: &[Tool] =
+    &[Tool::Debian("node", "nodejs"), Tool::Debian("npm", "npm"), Tool::Node("strophe.js@5 ws@8")];
 
 /// The suites, quick ones first.
 const SUITES: &[Suite] = &[
@@ -39,7 +36,12 @@ const SUITES: &[Suite] = &[
         run: || sh("", "cargo deny --log-level error check bans licenses sources"),
     },
     Suite { name: "conformance", long: false, needs: &[PROSODY, EJABBERD], run: conformance },
-    Suite { name: "slixmpp", long: false, needs: &[VENV, SLIXMPP], run: || client("python3", "slixmpp_login.py") },
+    Suite {
+        name: "slixmpp",
+        long: false,
+        needs: &[VENV, SLIXMPP],
+        run: || client("python3", "slixmpp_login.py"),
+    },
     Suite {
         name: "profanity",
         long: false,
@@ -157,8 +159,10 @@ pub(crate) fn fuzz(arguments: &[String]) -> Done {
     let seconds = arguments.first().map_or("60", String::as_str);
     let named: Vec<&str> = arguments.iter().skip(1).map(String::as_str).collect();
     for name in TARGETS.iter().filter(|t| named.is_empty() || named.contains(t)) {
-        let limits = format!("-max_total_time={seconds} -rss_limit_mb=2048 -timeout=10 -verbosity=0");
-        let line = format!("cargo fuzz run --fuzz-dir tests/fuzz {name} -- {limits} -print_final_stats=1");
+        let limits =
+            format!("-max_total_time={seconds} -rss_limit_mb=2048 -timeout=10 -verbosity=0");
+        let line =
+            format!("cargo fuzz run --fuzz-dir tests/fuzz {name} -- {limits} -print_final_stats=1");
         run(command("", &line).env("RUSTC_BOOTSTRAP", "1"))?;
     }
     Ok(())

@@ -81,7 +81,10 @@ fn debian(package: &str) -> Done {
         sh("", "chmod 755 /usr/sbin/policy-rc.d")?;
     }
     let mut install = command("", "apt-get install -y -qq --no-install-recommends");
-    install.arg(package).env("DEBIAN_FRONTEND", "noninteractive").stdout(std::process::Stdio::null());
+    install
+        .arg(package)
+        .env("DEBIAN_FRONTEND", "noninteractive")
+        .stdout(std::process::Stdio::null());
     let mut done = run(&mut install);
     if done.is_err() {
         done = sh("", "apt-get update -qq").and_then(|()| run(&mut install));
