@@ -11,6 +11,7 @@ pub mod sasl;
 mod starttls;
 #[cfg(test)]
 mod tests;
+pub mod websocket;
 
 pub use bind::{Bind, RosterVersioning};
 pub use feature::{
