@@ -1,7 +1,7 @@
 //! The ordered list of stream features.
 //!
-//! The order is that of the elements in `<stream:features/>` and of the questions asked: encryption before
-//! authentication before binding.
+//! The order is that of the elements in `<stream:features/>` and of the questions asked: encryption
+//! before authentication before binding.
 
 use oc_core::ns;
 use oc_core::stream::{Bind, RosterVersioning, Sasl, StartTls, StreamFeature};

@@ -88,8 +88,8 @@ impl Csi {
 fn can_wait(stanza: &Stanza) -> bool {
     match stanza.kind() {
         Kind::Iq => false,
-        // Subscription requests and errors are for people; a status code of a room answers something
-        // that the client has just done (XEP-0045 #enter-pres).
+        // Subscription requests and errors are for people; a status code of a room answers
+        // something that the client has just done (XEP-0045 #enter-pres).
         Kind::Presence => {
             matches!(stanza.type_(), None | Some("unavailable"))
                 && !stanza.element().children().any(|x| x.has_child("status", ns::MUC_USER))

@@ -125,7 +125,8 @@ fn xep_0386_bind_inline_with_stream_management() {
         written(&out)[0],
         "<success xmlns='urn:xmpp:sasl:2'><additional-data>dj14</additional-data>\
          <authorization-identifier>alice@example.org/Test/abc</authorization-identifier>\
-         <bound xmlns='urn:xmpp:bind:0'><enabled xmlns='urn:xmpp:sm:3' id='some'/></bound></success>"
+         <bound xmlns='urn:xmpp:bind:0'><enabled xmlns='urn:xmpp:sm:3' id='some'/></bound>\
+         </success>"
     );
     assert!(out.iter().any(|e| matches!(e, StreamEffect::Bound(jid) if *jid == alice())));
 }
@@ -191,7 +192,8 @@ fn xep_0480_task_is_relayed() {
     })));
     assert_eq!(
         out[0],
-        "<continue xmlns='urn:xmpp:sasl:2'><tasks><task>UPGR-SCRAM-SHA-256</task></tasks></continue>"
+        "<continue xmlns='urn:xmpp:sasl:2'>\
+         <tasks><task>UPGR-SCRAM-SHA-256</task></tasks></continue>"
     );
     let next = Element::new("next", NS).with_attr("task", "UPGR-SCRAM-SHA-256");
     let out = peer.says(StreamInput::Element(next));

@@ -194,7 +194,7 @@ impl Unacked {
     }
 
     fn parse(&self, domain: &str) -> Option<Stanza> {
-        let mut document = b"<x xmlns='jabber:client'>".to_vec();
+        let mut document = format!("<x xmlns='{}'>", ns::CLIENT).into_bytes();
         document.extend_from_slice(&self.stamped(domain));
         document.extend_from_slice(b"</x>");
         let wrapped = parse_document(&document, &OWN_LIMITS).ok();

@@ -217,7 +217,8 @@ impl Reader {
     }
 }
 
-/// The default namespace that a well-formed start tag declares: the lexer resolves it and does not tell.
+/// The default namespace that a well-formed start tag declares: the lexer resolves it and does not
+/// tell.
 fn default_namespace(header: &[u8]) -> Option<String> {
     let header = std::str::from_utf8(header).ok()?;
     let tag = header.rfind('<').map(|at| &header[at..])?;

@@ -1,4 +1,5 @@
-//! What carries a connection: a stream of bytes, or messages that somebody else takes from a socket.
+//! What carries a connection: a stream of bytes, or messages that somebody else takes from a
+//! socket.
 
 use std::io;
 use std::sync::Arc;
