@@ -104,6 +104,17 @@ impl Db {
         }
     }
 
+    /// Removes tokens and invitations that have ended.
+    pub(crate) async fn purge(&self, now: Time) -> Result<(), OcmsError> {
+        for statement in [
+            "DELETE FROM fast_token WHERE expiry <= ?",
+            "DELETE FROM invitation WHERE expires <= ?",
+        ] {
+            sqlx::query(statement).bind(millis(now)).execute(&self.pool).await?;
+        }
+        Ok(())
+    }
+
     pub(crate) async fn change(&self) -> Result<Change, OcmsError> {
         Ok(self.pool.begin_with("BEGIN IMMEDIATE").await?)
     }
@@ -446,11 +457,6 @@ pub(crate) async fn insert_invitation(
     inviter: Option<&BareJid>,
     (now, expires): (Time, Time),
 ) -> Result<(), OcmsError> {
-    // invitations that nobody can use any more say nothing to anybody
-    sqlx::query("DELETE FROM invitation WHERE expires <= ?")
-        .bind(millis(now))
-        .execute(&mut *on)
-        .await?;
     sqlx::query(
         "INSERT INTO invitation (hash, domain, local, inviter, created, expires) \
          VALUES (?, ?, ?, ?, ?, ?)",

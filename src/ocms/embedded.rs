@@ -22,8 +22,8 @@ use crate::settings::{Realm, Settings};
 use crate::throttle::{Quotas, Throttle};
 use crate::{Answer, IdentityProvider, OcmsError};
 
-/// Slow hashes that may wait, per one that may run: some seconds of work.
-const HASHES_WAITING: usize = 64;
+/// Slow hashes that run or wait, per core: about a second of PLAIN logins.
+pub(crate) const HASHES_PER_CORE: usize = 256;
 
 /// Accounts on one `SQLite` file, or in memory.
 pub struct Embedded {
@@ -36,7 +36,7 @@ pub struct Embedded {
     /// Slow hashes that run.
     hashing: Arc<Semaphore>,
     /// Slow hashes that run or wait.
-    hashes: Arc<Semaphore>,
+    pub(crate) hashes: Arc<Semaphore>,
 }
 
 impl Embedded {
@@ -44,6 +44,7 @@ impl Embedded {
     /// up to date.
     pub async fn open(settings: &Settings) -> Result<Self, OcmsError> {
         let db = Db::open(settings.path.as_deref()).await?;
+        db.purge(settings.clock.now()).await?;
         let cores = thread::available_parallelism().map_or(1, usize::from);
         Ok(Self {
             accounts: Accounts::open(settings, &db).await?,
@@ -51,7 +52,7 @@ impl Embedded {
             throttle: settings.backoff.map(Throttle::new),
             registrations: settings.registrations.map(Quotas::new),
             hashing: Arc::new(Semaphore::new(cores)),
-            hashes: Arc::new(Semaphore::new(cores * HASHES_WAITING)),
+            hashes: Arc::new(Semaphore::new(cores * HASHES_PER_CORE)),
             settings: settings.clone(),
             db,
         })

@@ -4,12 +4,13 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::time::Duration;
 
-use oc_core::auth::{AuthExtras, AuthFailure, IdentityCommand};
-use oc_core::sasl::Family;
+use oc_core::auth::{AuthExtras, AuthFailure, AuthReply, FastUse, IdentityAnswer, IdentityCommand};
+use oc_core::sasl::{Family, HtHash, ht};
+use oc_core::{BareJid, Time};
 use sqlx::ConnectOptions;
 use sqlx::sqlite::SqliteConnectOptions;
 
-use super::{Attempt, House, PASSWORD, failed, jid, scram, secret, settings};
+use super::{Attempt, House, PASSWORD, begin, failed, fresh_id, jid, scram, secret, settings, tls};
 use crate::{Embedded, IdentityProvider, OcmsError};
 
 async fn sql(path: &Path, statement: &'static str) {
@@ -54,7 +55,7 @@ async fn file_holds_no_password_and_no_token() {
         ..AuthExtras::default()
     };
     let reply = house.scram(Attempt { extras, ..Attempt::default() }).await;
-    let oc_core::auth::AuthReply::Success { token: Some(token), .. } = reply else { panic!() };
+    let AuthReply::Success { token: Some(token), .. } = reply else { panic!() };
     house.ocms.close().await;
     let bytes = std::fs::read(&path).unwrap();
     let holds = |text: &str| bytes.windows(text.len()).any(|part| part == text.as_bytes());
@@ -145,4 +146,62 @@ async fn file_that_cannot_be_opened_is_named() {
     std::fs::write(&path, "this is not a database, but long enough to look like one".repeat(9))
         .unwrap();
     assert!(reopened(&path).await.is_err());
+}
+
+/// The database that the first step of this project has written; it must open in every later one.
+const GOLDEN: &str =
+    concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/upgrade/step-01-ocms/ocms.db");
+
+#[tokio::test]
+async fn golden_database_of_step_01_opens() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("ocms.db");
+    std::fs::copy(GOLDEN, &path).unwrap();
+    let ocms = reopened(&path).await.unwrap();
+    for family in Family::ALL {
+        super::who(&scram(&ocms, Attempt { family, ..Attempt::default() }).await);
+    }
+    let romeo = scram(&ocms, Attempt { name: "romeo", ..Attempt::default() }).await;
+    assert_eq!(failed(romeo), AuthFailure::AccountDisabled);
+    let token = "secret-token:gEIEXUXC9--UIn7pD9-IgpdLpx4UzjvKWh0mgrlALuI";
+    let extras = AuthExtras { client_id: Some("phone".to_owned()), ..AuthExtras::default() };
+    let login = async |count| {
+        let message = Some(ht::initiator(HtHash::Sha256, "juliet", token, &[]));
+        let fast = Some(FastUse { count: Some(count), invalidate: false });
+        let extras = AuthExtras { fast, ..extras.clone() };
+        begin(&ocms, fresh_id(), "HT-SHA-256-NONE", message, tls("a"), extras).await
+    };
+    assert_eq!(failed(login(1).await), AuthFailure::NotAuthorized);
+    super::who(&login(2).await);
+    let (token, domain) = ("pzmTdRZKjJ476s1F_JWGMy7F".to_owned(), super::DOMAIN.to_owned());
+    let check = IdentityCommand::CheckInvitation { token, domain };
+    assert_eq!(ocms.command(check).await, IdentityAnswer::Done);
+}
+
+/// Writes what the test above opens; prints the two tokens that belong into it.
+#[tokio::test]
+#[ignore = "writes the golden database of this step"]
+async fn golden_database_is_written() {
+    let path = Path::new(GOLDEN);
+    std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+    let house = House::with(|s| s.path = Some(path.to_owned())).await;
+    let extras = AuthExtras {
+        client_id: Some("phone".to_owned()),
+        token_request: Some("HT-SHA-256-NONE".to_owned()),
+        ..AuthExtras::default()
+    };
+    let reply = house.scram(Attempt { extras: extras.clone(), ..Attempt::default() }).await;
+    let AuthReply::Success { token: Some(token), .. } = reply else { panic!("{reply:?}") };
+    let message = Some(ht::initiator(HtHash::Sha256, "juliet", &token.token, &[]));
+    let fast = Some(FastUse { count: Some(1), invalidate: false });
+    let extras = AuthExtras { fast, token_request: None, ..extras };
+    let reply = begin(&house.ocms, fresh_id(), "HT-SHA-256-NONE", message, tls("a"), extras).await;
+    super::who(&reply);
+    let off = IdentityCommand::SetEnabled { account: jid("romeo"), enabled: false };
+    assert_eq!(house.command(off).await, IdentityAnswer::Done);
+    let to = BareJid::new(super::DOMAIN).unwrap();
+    let expires = Time(u64::MAX);
+    let invite = IdentityCommand::Invite { to, inviter: Some(jid("juliet")), expires };
+    println!("{} {:?}", token.token, house.command(invite).await);
+    house.ocms.close().await;
 }

@@ -1,13 +1,17 @@
 //! Many threads, each with a runtime of its own, on one service: as the edges of a server are.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
+use std::time::Duration;
 
-use oc_core::auth::{AuthExtras, AuthReply, IdentityAnswer, IdentityCommand};
+use oc_core::auth::{AuthExtras, AuthFailure, AuthReply, IdentityAnswer, IdentityCommand};
 use oc_core::sasl::client::plain;
 use tokio::runtime::Builder;
+use tokio::task::JoinSet;
 
-use super::{Attempt, House, PASSWORD, begin, fresh_id, jid, scram, secret, tls, who};
+use super::{Attempt, House, PASSWORD, begin, failed, fresh_id, jid, scram, secret, tls, who};
+use crate::embedded::HASHES_PER_CORE;
 use crate::{Embedded, IdentityProvider};
 
 async fn life(ocms: &Embedded, name: &str) {
@@ -52,6 +56,48 @@ fn crowd(house: House) {
     for thread in threads {
         thread.join().unwrap();
     }
+}
+
+/// Lets the threads go on, also when an assertion fails before.
+struct Release(Arc<AtomicBool>);
+
+impl Drop for Release {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+/// Slow hashes beyond the bound are refused at once; logins that need none go on.
+#[tokio::test]
+async fn slow_hashes_are_bounded() {
+    let House { ocms, .. } = House::new().await;
+    let (ocms, free) = (Arc::new(ocms), Arc::new(AtomicBool::new(false)));
+    let release = Release(Arc::clone(&free));
+    let max = thread::available_parallelism().map_or(1, usize::from) * HASHES_PER_CORE;
+    let mut jobs = JoinSet::new();
+    for _ in 0..max {
+        let (ocms, free) = (Arc::clone(&ocms), Arc::clone(&free));
+        jobs.spawn(async move {
+            let wait = move || {
+                while !free.load(Ordering::Relaxed) {
+                    thread::sleep(Duration::from_millis(1));
+                }
+            };
+            ocms.hash(wait).await.unwrap();
+        });
+    }
+    while ocms.hashes.available_permits() > 0 {
+        tokio::task::yield_now().await;
+    }
+    let plain = async || {
+        let (message, extras) = (Some(plain("juliet", PASSWORD)), AuthExtras::default());
+        begin(&ocms, fresh_id(), "PLAIN", message, tls("a"), extras).await
+    };
+    assert_eq!(failed(plain().await), AuthFailure::TemporaryAuthFailure);
+    who(&scram(&ocms, Attempt::default()).await);
+    drop(release);
+    assert_eq!(jobs.join_all().await.len(), max);
+    who(&plain().await);
 }
 
 #[test]
