@@ -87,16 +87,13 @@ mod tests {
         text
     }
 
-    /// The file without the counts: they may lag behind, so that a test more is not a merge more.
-    fn without_counts(text: &str) -> String {
-        let cells = |line: &str| {
-            let mut cells: Vec<_> = line.split(" | ").map(str::to_owned).collect();
-            if line.starts_with("| ") && cells.len() == 7 {
-                cells[5].clear();
-            }
-            cells.join(" | ")
-        };
-        text.lines().map(cells).collect::<Vec<_>>().join("\n")
+    /// A line without its count: counts may lag behind, so that a test more is not a merge more.
+    fn without_count(line: &str) -> String {
+        let mut cells: Vec<_> = line.split(" | ").collect();
+        if line.starts_with("| ") && cells.len() == 7 {
+            cells[5] = "";
+        }
+        cells.join(" | ")
     }
 
     #[test]
@@ -113,7 +110,13 @@ mod tests {
             std::fs::write(&file, &wanted).expect("written");
         }
         let found = std::fs::read_to_string(&file).unwrap_or_default();
-        assert_eq!(without_counts(&found), without_counts(&wanted), "run it with UPDATE=1");
+        let (found, wanted): (Vec<_>, Vec<_>) = (
+            found.lines().map(without_count).collect(),
+            wanted.lines().map(without_count).collect(),
+        );
+        let missing = wanted.iter().find(|line| !found.contains(line));
+        assert_eq!(missing, None, "README.md is old: UPDATE=1 cargo test -p oc-xeps readme");
+        assert_eq!(found.len(), wanted.len(), "README.md has lines that nobody wrote");
     }
 
     #[test]
