@@ -166,7 +166,7 @@ impl Host {
     }
 
     fn stanza(&mut self, mut stanza: Stanza, c: &mut Ctx<'_>, out: &mut Vec<HostEffect>) {
-        if let Some(account) = handed_on_by(&stanza) {
+        if let Some(account) = handed_on_by(&stanza, &self.domain) {
             stanza.set_to(Some(account.into()));
         }
         let refused = match stanza.kind() {

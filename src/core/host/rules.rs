@@ -28,12 +28,13 @@ pub fn hand_on(request: &Stanza, account: &BareJid) -> Option<Stanza> {
     Some(request.clone().to_jid(to))
 }
 
-/// The account that has handed a request on. Nobody else can make its domain answer in its name:
-/// the answer goes to the account itself.
-pub(super) fn handed_on_by(stanza: &Stanza) -> Option<BareJid> {
+/// The account of this domain that has handed a request on. Nobody else can make the domain answer
+/// in another's name: the answer goes to the account itself, and never has a foreign `from`.
+pub(super) fn handed_on_by(stanza: &Stanza, domain: &BareJid) -> Option<BareJid> {
     let from = stanza.from()?.to_bare();
     let resource = stanza.to()?.resource()?;
-    (stanza.is_request() && resource.as_str() == from.as_str()).then_some(from)
+    let own = resource.as_str() == from.as_str() && from.domain() == domain.domain();
+    (own && stanza.is_request()).then_some(from)
 }
 
 /// The rules every IQ stanza must keep: an `id`, one of four types, and exactly one child in a

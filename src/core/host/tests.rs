@@ -302,4 +302,7 @@ fn host_answers_in_the_name_of_an_account() {
     assert_eq!(hand_on(&iq("b@example.org/r", "get", "now"), &account), None);
     let forged = iq("b@example.org/r", "get", "now").to_jid(jid("example.org/a@example.org"));
     assert!(sent(&hear(&mut host, forged))[0].contains("from='example.org/a@example.org'"));
+    // A stranger's own name is not ours to speak in.
+    let foreign = iq("c@x.example/r", "get", "now").to_jid(jid("example.org/c@x.example"));
+    assert!(sent(&hear(&mut host, foreign))[0].contains("from='example.org/c@x.example'"));
 }
