@@ -13,7 +13,7 @@ use clap::{Args, Parser, Subcommand};
 use oc_core::BareJid;
 
 use crate::admin::command::{Answer, Command as Order};
-use crate::config::{Config, ConfigError, Sources, default_file};
+use crate::config::{Config, ConfigError, Sources, default_file, manual_page};
 use crate::signals::Signals;
 use crate::{check, demo, log, serve};
 
@@ -144,6 +144,11 @@ enum Configuration {
 Example:
   open-conference config default > server.toml")]
     Default,
+    /// Print the same as a chapter of the manual
+    #[command(after_help = "\
+Example:
+  open-conference config manual > manual/operator/configuration.md")]
+    Manual,
 }
 
 /// Runs what was typed.
@@ -177,6 +182,10 @@ impl Line {
             }
             Command::Config(Configuration::Default) => {
                 print!("{}", default_file());
+                Ok(())
+            }
+            Command::Config(Configuration::Manual) => {
+                print!("{}", manual_page());
                 Ok(())
             }
             Command::Demo => demo::run(source.set.clone(), |letter| print!("{letter}")),

@@ -67,19 +67,18 @@ impl Place {
 
     fn serve(&self, more: &[&str]) -> Server {
         let words = [&["serve", "--set", "domain.name=example.org"], more].concat();
+        let begun = Instant::now();
         let mut child = self.command(&words).stderr(Stdio::piped()).spawn().unwrap();
         let mut log = BufReader::new(child.stderr.take().unwrap()).lines().map(Result::unwrap);
-        let mut read = Vec::new();
-        let begun = Instant::now();
-        while let Some(line) = log.next() {
-            let ready = line.contains(" ready ");
-            read.push(line);
-            if ready {
-                let rest = std::thread::spawn(move || log.collect());
-                return Server { child, before: read, rest: Some(rest), took: begun.elapsed() };
-            }
-        }
-        panic!("the server did not start: {read:#?}");
+        let mut server = Server { child, before: vec![], rest: None, took: Duration::ZERO };
+        let ready = log.find(|line| {
+            server.before.push(line.clone());
+            line.contains(" ready ")
+        });
+        assert!(ready.is_some(), "the server did not start: {:#?}", server.before);
+        server.took = begun.elapsed();
+        server.rest = Some(std::thread::spawn(move || log.collect()));
+        server
     }
 
     fn get(&self, path: &str) -> String {

@@ -33,7 +33,7 @@ pub use admin::Admin;
 pub use auth::{Auth, Mechanism};
 pub use c2s::C2s;
 pub use dns::Dns;
-pub use document::default_file;
+pub use document::{default_file, manual_page};
 pub use domain::{Domain, Registration};
 pub use error::{ConfigError, Fault, Place, Wrong};
 pub use extdisco::{Extdisco, ServiceType, Transport};

@@ -31,6 +31,20 @@ fn server_toml_is_the_output_of_config_default() {
 }
 
 #[test]
+fn manual_has_a_chapter_per_section() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let path = path.join("../../manual/operator/configuration.md");
+    let committed = std::fs::read_to_string(&path).expect("the chapter is there");
+    assert!(
+        committed == manual_page(),
+        "it differs: cargo run -- config manual > manual/operator/configuration.md"
+    );
+    for (section, _, _) in Config::SECTIONS {
+        assert!(committed.contains(&format!("[{section}]")));
+    }
+}
+
+#[test]
 fn default_file_loads_and_changes_nothing() {
     let config = file(&default_file()).expect("the default file is valid");
     assert_eq!(config, file(DOMAIN).expect("valid"));
