@@ -150,8 +150,8 @@ fn tokio_xmpp() -> Done {
 /// What is fuzzed.
 const TARGETS: &[&str] = &["xml_reader", "jid", "sasl"];
 
-/// `cargo xtask fuzz`: libFuzzer through cargo-fuzz. Where there is no nightly toolchain, the
-/// stable compiler is told to take the flags that the sanitizer needs.
+/// `cargo xtask fuzz`: libFuzzer through cargo-fuzz. Without a nightly toolchain the stable
+/// compiler is told to take the flags that the sanitizer needs.
 pub(crate) fn fuzz(arguments: &[String]) -> Done {
     if !has("cargo-fuzz") && !need(&[Tool::Crate("cargo-fuzz", "0.13.2")])? {
         return Err("cargo-fuzz is missing".into());

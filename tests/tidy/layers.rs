@@ -167,7 +167,17 @@ pub fn store(tree: &Tree) -> Vec<Finding> {
 /// R10: rustls is used under tokio-rustls, so that its version and provider are chosen once.
 pub fn rustls(tree: &Tree) -> Vec<Finding> {
     let why = "write tokio_rustls::rustls";
-    ["src/", "xeps/"].iter().flat_map(|b| refuse(tree, b, &["rustls"], "R10", why)).collect()
+    let mut found = Vec::new();
+    for below in ["src/", "xeps/"] {
+        found.extend(refuse(tree, below, &["rustls"], "R10", why));
+    }
+    // `use tokio_rustls::rustls;` makes the short name the right one.
+    let brings = |path: &str| tree.file(path).is_some_and(|f| f.code.contains("tokio_rustls::"));
+    found.retain(|f| {
+        let line = tree.file(&f.path).and_then(|s| s.code.lines().nth(f.line - 1));
+        !brings(&f.path) || line.is_some_and(|l| l.contains("use rustls"))
+    });
+    found
 }
 
 #[cfg(test)]

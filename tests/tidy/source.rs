@@ -2,6 +2,8 @@
 
 use std::{fs, io, path::Path};
 
+use crate::modules;
+
 /// Folders that hold no sources of ours.
 const SKIPPED: &[&str] = &["target", ".git", "node_modules", "dist", "artifacts", "corpus"];
 /// Endings of the files that rules look at.
@@ -38,6 +40,8 @@ pub struct Source {
     pub code: String,
     /// The string literals of Rust source.
     pub literals: Vec<Literal>,
+    /// Whether only tests reach this file, by `#[cfg(test)] mod` or as a target of their own.
+    pub test_only: bool,
     /// For each line (from 0), whether it stands under `#[cfg(test)]`.
     in_test: Vec<bool>,
 }
@@ -52,6 +56,7 @@ impl Tree {
         tree.walk(root, "")?;
         tree.files.sort_by(|a, b| a.path.cmp(&b.path));
         tree.folders.sort();
+        tree.mark_tests();
         Ok(tree)
     }
 
@@ -66,7 +71,16 @@ impl Tree {
                 }
             }
         }
+        tree.mark_tests();
         tree
+    }
+
+    /// Marks the files that only tests reach.
+    fn mark_tests(&mut self) {
+        let (all, product) = (modules::reached(self, false), modules::reached(self, true));
+        for file in &mut self.files {
+            file.test_only = all.contains(&file.path) && !product.contains(&file.path);
+        }
     }
 
     /// The file of this path.
@@ -107,7 +121,7 @@ impl Source {
         let (code, literals) =
             if path.ends_with(".rs") { mask(&text) } else { (text.clone(), vec![]) };
         let in_test = if path.ends_with(".rs") { test_lines(&code) } else { vec![] };
-        Self { path: path.to_owned(), text, code, literals, in_test }
+        Self { path: path.to_owned(), text, code, literals, test_only: false, in_test }
     }
 
     /// Whether this is Rust.
@@ -119,7 +133,8 @@ impl Source {
     /// `tests/` or `examples/`.
     pub fn is_test_file(&self) -> bool {
         let name = self.path.rsplit('/').next().unwrap_or_default();
-        name == "tests.rs"
+        self.test_only
+            || name == "tests.rs"
             || name.ends_with("_tests.rs")
             || self.path.split('/').rev().skip(1).any(|f| f == "tests" || f == "examples")
             || ["conformance/", "examples/", "xtask/"].iter().any(|p| self.path.starts_with(p))

@@ -116,7 +116,7 @@ async fn s4_7_2_to_changed_after_sasl(w: World) -> Done {
     Ok(())
 }
 
-/// XEP-0368: direct TLS with the ALPN protocol of clients.
+/// XEP-0368 #usecases: direct TLS with the ALPN protocol of clients.
 async fn xep_0368_direct_tls(w: World) -> Done {
     let mut c = Client::connect_tls(&w.place, DOMAIN).await?;
     c.open().await?;

@@ -245,7 +245,7 @@ async fn xep_0077_cancel(w: World) -> Done {
     Ok(())
 }
 
-/// XEP-0478: the limits are in the features.
+/// XEP-0478 #advertise: the limits are in the features.
 async fn xep_0478_limits(w: World) -> Done {
     let c = w.user().await?;
     let Some(limits) = c.features.child("limits", "urn:xmpp:stream-limits:0") else {

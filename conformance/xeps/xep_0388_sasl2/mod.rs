@@ -85,7 +85,7 @@ async fn by_token(w: &World, user: &str, token: &str, count: u32, spoil: bool) -
     Ok(el)
 }
 
-/// XEP-0388: PLAIN, authorised address, then features without a new stream.
+/// XEP-0388 #success: PLAIN, authorised address, then features without a new stream.
 async fn success_and_features(w: World) -> Done {
     let (mut c, user) = start(&w).await?;
     let el = step(&mut c, &authenticate("PLAIN", &plain("", &user, PASSWORD), "")).await?;
@@ -135,7 +135,7 @@ async fn other_authzid(w: World) -> Done {
     Ok(())
 }
 
-/// XEP-0386: bound in the same round trip, with the client's tag in the resource.
+/// XEP-0386 #bind-request: bound in the same round trip, with the client's tag in the resource.
 async fn bind2_tag(w: World) -> Done {
     let (mut c, user) = start(&w).await?;
     let more = "<bind xmlns='urn:xmpp:bind:0'><tag>Quill</tag></bind>";
@@ -148,7 +148,7 @@ async fn bind2_tag(w: World) -> Done {
     Ok(())
 }
 
-/// XEP-0386: stream management with it, and a later resumption inside SASL2.
+/// XEP-0386 #bind-request: stream management with it, and a later resumption inside SASL2.
 async fn bind2_sm_resume(w: World) -> Done {
     let (mut c, user) = start(&w).await?;
     let more = "<bind xmlns='urn:xmpp:bind:0'><enable xmlns='urn:xmpp:sm:3' resume='true'/></bind>";
@@ -180,7 +180,7 @@ async fn twice(w: World) -> Done {
     Ok(())
 }
 
-/// XEP-0440: the bindings are announced, tls-server-end-point among them.
+/// XEP-0440 #sasl-cb-type: the bindings are announced, tls-server-end-point among them.
 async fn xep_0440_bindings(w: World) -> Done {
     let c = w.secure().await?;
     let Some(list) = c.features.child("sasl-channel-binding", "urn:xmpp:sasl-cb:0") else {
@@ -193,7 +193,7 @@ async fn xep_0440_bindings(w: World) -> Done {
     Ok(())
 }
 
-/// XEP-0484: a token logs in, and both sides prove that they know it.
+/// XEP-0484 #fast-auth: a token logs in, and both sides prove that they know it.
 async fn fast_logs_in(w: World) -> Done {
     let (user, token) = token(&w).await?;
     let el = by_token(&w, &user, &token, 1, false).await?;
@@ -234,7 +234,7 @@ async fn fast_foreign_binding(w: World) -> Done {
     Ok(())
 }
 
-/// XEP-0484: somebody else's token.
+/// XEP-0484 #fast-auth: somebody else's token.
 async fn fast_other_account(w: World) -> Done {
     let ((_, token), other) = (token(&w).await?, w.account().await?);
     let el = by_token(&w, &other, &token, 1, false).await?;
