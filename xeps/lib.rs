@@ -6,6 +6,7 @@
 
 pub mod account;
 pub mod adhoc;
+pub mod alt_connections;
 pub mod bind2;
 pub mod caps;
 pub mod channel_binding;
@@ -39,6 +40,7 @@ use oc_core::spec::Xep;
 pub fn all() -> Vec<&'static Xep> {
     let mut all = vec![
         &adhoc::XEP,
+        &alt_connections::XEP,
         &bind2::XEP,
         &caps::XEP,
         &channel_binding::XEP,

@@ -9,6 +9,7 @@ pub mod config;
 mod demo;
 pub mod edge;
 pub mod house;
+pub mod http;
 pub mod log;
 pub mod metrics;
 pub mod serve;

@@ -8,14 +8,7 @@ use oc_core::stream::StreamAnswer;
 use oc_core::{Element, StreamError, Time};
 use tokio::sync::Notify;
 
-/// How a transport spells elements.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Framing {
-    /// One XML document for the whole stream (RFC 6120 §4).
-    Stream,
-    /// Each element a document of its own (RFC 7395 §3.3.3, XEP-0206).
-    Messages,
-}
+use super::outbox::Outbox;
 
 /// What happens to a connection from outside its socket.
 #[derive(Debug)]
@@ -35,12 +28,10 @@ pub(super) enum LineEvent {
 
 /// One connection, as its edge sees it.
 pub(super) struct Line {
-    pub(super) framing: Framing,
     wake: Notify,
     events: RefCell<VecDeque<LineEvent>>,
-    /// What waits for the socket; for [`Framing::Messages`] with the end of each message in `ends`.
-    out: RefCell<Vec<u8>>,
-    ends: RefCell<VecDeque<usize>>,
+    /// What waits for the transport.
+    out: RefCell<Outbox>,
     /// Key of the session that was resumed on this connection.
     pub(super) session: Cell<Option<u64>>,
     /// When the connection wants to be woken next.
@@ -48,13 +39,11 @@ pub(super) struct Line {
 }
 
 impl Line {
-    pub(super) fn new(framing: Framing) -> Self {
+    pub(super) fn new(out: Outbox) -> Self {
         Self {
-            framing,
             wake: Notify::new(),
             events: RefCell::default(),
-            out: RefCell::default(),
-            ends: RefCell::default(),
+            out: RefCell::new(out),
             session: Cell::new(None),
             due: Cell::default(),
         }
@@ -86,49 +75,21 @@ impl Line {
 
     /// Puts an element into the outbox.
     pub(super) fn put(&self, el: &Element) {
-        let mut out = self.out.borrow_mut();
-        match self.framing {
-            Framing::Stream => el.write(&mut out, oc_core::ns::CLIENT),
-            Framing::Messages => {
-                out.extend_from_slice(&document(el));
-                self.ends.borrow_mut().push_back(out.len());
-            }
-        }
+        self.out.borrow_mut().put(el);
     }
 
     /// Puts a stanza's canonical bytes into the outbox.
     pub(super) fn put_stanza(&self, bytes: &[u8]) {
-        let mut out = self.out.borrow_mut();
-        match self.framing {
-            Framing::Stream => out.extend_from_slice(bytes),
-            Framing::Messages => {
-                declare(bytes, &mut out);
-                self.ends.borrow_mut().push_back(out.len());
-            }
-        }
+        self.out.borrow_mut().put_stanza(bytes);
     }
 
-    /// Puts text that is not an element: a stream header or end on TCP.
-    pub(super) fn put_raw(&self, bytes: &[u8]) {
-        self.out.borrow_mut().extend_from_slice(bytes);
-        if self.framing == Framing::Messages {
-            self.ends.borrow_mut().push_back(self.out.borrow().len());
-        }
-    }
-
-    pub(super) fn out(&self) -> &RefCell<Vec<u8>> {
+    pub(super) fn out(&self) -> &RefCell<Outbox> {
         &self.out
     }
 
-    /// The oldest whole message in the outbox.
-    pub(super) fn next_message(&self) -> Option<Vec<u8>> {
-        let mut ends = self.ends.borrow_mut();
-        let end = ends.pop_front()?;
-        let message = self.out.borrow_mut().drain(..end).collect();
-        for later in ends.iter_mut() {
-            *later -= end;
-        }
-        Some(message)
+    /// What waits, taken out; the line must not be used after.
+    pub(super) fn take_out(&self) -> Outbox {
+        self.out.replace(Outbox::bytes())
     }
 
     pub(super) fn waiting_bytes(&self) -> usize {
@@ -142,12 +103,4 @@ impl Line {
     pub(super) fn set_due(&self, due: Time) {
         self.due.set(due);
     }
-}
-
-fn document(el: &Element) -> Vec<u8> {
-    el.to_document()
-}
-
-fn declare(bytes: &[u8], out: &mut Vec<u8>) {
-    out.extend_from_slice(bytes);
 }

@@ -11,12 +11,15 @@
 mod connection;
 mod io;
 mod line;
+mod message;
+mod outbox;
 mod pace;
 mod session;
 mod settings;
 mod thread;
 mod wheel;
 
+pub use message::{Incoming, MessagePeer, MessageStream, Outgoing};
 pub use settings::{Domains, EdgeSettings, Peer, Shared};
 pub use thread::{Arrival, Edge, Summary};
 

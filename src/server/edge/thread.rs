@@ -13,6 +13,7 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
 
 use super::connection::{Connection, Migrant};
 use super::line::{Line, LineEvent};
+use super::message::MessageStream;
 use super::session::Session;
 use super::settings::{Peer, Shared};
 use super::wheel::{Entry, Wheel};
@@ -33,6 +34,15 @@ pub enum Arrival {
         peer: Peer,
         /// TLS from the first byte.
         direct: bool,
+        /// Its place among the connections.
+        ticket: Ticket,
+    },
+    /// A client has come to the HTTP listener.
+    Messages {
+        /// What it sends and gets.
+        stream: MessageStream,
+        /// Where it comes from.
+        peer: Peer,
         /// Its place among the connections.
         ticket: Ticket,
     },
@@ -200,7 +210,10 @@ impl Edge {
     fn arrival(self: &Rc<Self>, arrival: Arrival) {
         let connection = match arrival {
             Arrival::Tcp { tcp, peer, direct, ticket } => tokio::net::TcpStream::from_std(tcp)
-                .and_then(|tcp| Connection::new(Rc::clone(self), tcp, peer, direct, ticket)),
+                .and_then(|tcp| Connection::over_tcp(Rc::clone(self), tcp, peer, direct, ticket)),
+            Arrival::Messages { stream, peer, ticket } => {
+                Ok(Connection::over_messages(Rc::clone(self), stream, peer, ticket))
+            }
             Arrival::Migrant(migrant) => Connection::arrive(Rc::clone(self), *migrant),
             Arrival::Drain(done) => return self.drain(done),
             Arrival::Count(answer) => {

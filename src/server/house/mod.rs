@@ -23,6 +23,7 @@ use tokio_util::sync::CancellationToken;
 use crate::admission::Admission;
 use crate::config::Config;
 use crate::edge::{self, Arrival, Edge, Summary};
+use crate::http::Http;
 use crate::metrics::Metrics;
 use crate::shard::{self, ShardShared};
 use crate::switchboard::{Ends, Switchboard};
@@ -158,6 +159,25 @@ impl House {
                 stop: self.stop.clone(),
             };
             tokio::spawn(acceptor.run(listener, c2s::Kind { direct, plaintext }));
+            tracing::info!(setting, "listening");
+        }
+        let http = Arc::new(Http {
+            config: Arc::clone(&self.config),
+            tls: Arc::clone(&self.tls),
+            admission: Arc::clone(&self.admission),
+            edges: self.edges.clone(),
+            turn,
+            metrics: Arc::clone(&self.metrics),
+            stop: self.stop.clone(),
+        });
+        let secure = config.http.listen.iter().map(|l| (l, "http.listen", true));
+        let plain = config.http.listen_plaintext.iter();
+        let plain = plain.map(|l| (l, "http.listen_plaintext", false));
+        for (listener, setting, secure) in secure.chain(plain) {
+            let address = listener.0;
+            let listener =
+                bind(address).map_err(|error| StartError::Listen { address, setting, error })?;
+            tokio::spawn(Arc::clone(&http).serve(listener, secure));
             tracing::info!(setting, "listening");
         }
         Ok(())

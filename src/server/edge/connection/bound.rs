@@ -97,7 +97,7 @@ impl Connection {
     pub(super) fn stanza(&mut self, stanza: Stanza) {
         let Some(session) = &self.session else { return };
         let now = self.edge.now();
-        self.pace.spend_stanza(now);
+        self.origin.pace.spend_stanza(now);
         self.be_woken_when_paced();
         self.edge.shared().metrics.stanzas_in.inc();
         let mut session = session.borrow_mut();

@@ -1,0 +1,120 @@
+//! HTTP: clients in browsers and behind firewalls, and the documents by which they find us.
+//!
+//! One small router behind each listener: a WebSocket (RFC 7395), host metadata (XEP-0156) and a page
+//! for people. What is XMPP of it becomes messages of an edge ([`MessageStream`]); nothing here reads
+//! a stanza. The plain listener is for a proxy on the same machine, which speaks TLS to the world and
+//! says in `X-Forwarded-For` who is there.
+
+mod index;
+mod listener;
+mod seat;
+mod websocket;
+mod well_known;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use axum::Router;
+use axum::extract::Request;
+use axum::http::{HeaderName, HeaderValue, header};
+use axum::middleware::Next;
+use axum::response::Response;
+use axum::routing::get;
+use oc_xeps::alt_connections::Links;
+use tokio::sync::mpsc::UnboundedSender;
+use tokio_util::sync::CancellationToken;
+
+use crate::admission::{Admission, Ticket};
+use crate::config::{self, Config, Domain};
+use crate::edge::{Arrival, MessagePeer, MessageStream, Peer};
+use crate::metrics::Metrics;
+use crate::tls::Tls;
+
+/// Where the WebSocket is.
+const WEBSOCKET_PATH: &str = "/xmpp-websocket";
+
+/// What every request may need.
+pub struct Http {
+    /// The configuration in force.
+    pub config: config::Shared,
+    /// Certificates.
+    pub tls: Arc<Tls>,
+    /// Who may connect.
+    pub admission: Arc<Admission>,
+    /// The edges.
+    pub edges: Vec<UnboundedSender<Arrival>>,
+    /// Whose turn it is.
+    pub turn: Arc<AtomicUsize>,
+    /// Counters.
+    pub metrics: Arc<Metrics>,
+    /// Ends listeners and connections.
+    pub stop: CancellationToken,
+}
+
+impl Http {
+    /// Serves one listener until it is told to stop.
+    pub async fn serve(self: Arc<Self>, listener: tokio::net::TcpListener, secure: bool) {
+        let router = self.router();
+        listener::run(self, listener, secure, router).await;
+    }
+
+    fn router(self: &Arc<Self>) -> Router {
+        let http = &self.config.load().http;
+        let mut router = Router::new()
+            .route("/", get(index::page))
+            .route("/.well-known/host-meta", well_known::xrd())
+            .route("/.well-known/host-meta.json", well_known::jrd());
+        if http.websocket {
+            router = router.route(WEBSOCKET_PATH, get(websocket::upgrade));
+        }
+        router.layer(axum::middleware::from_fn(guard)).with_state(Arc::clone(self))
+    }
+
+    /// A new stream of messages on the edge whose turn it is.
+    fn arrive(&self, peer: Peer, ticket: Ticket) -> MessagePeer {
+        let (stream, other) = MessageStream::new();
+        let edge = self.turn.fetch_add(1, Ordering::Relaxed) % self.edges.len();
+        // An edge that is gone drops its half, and the client hears the end at once.
+        let _ = self.edges[edge].send(Arrival::Messages { stream, peer, ticket });
+        other
+    }
+}
+
+/// The URLs of a domain.
+fn links(config: &Config, domain: &Domain) -> Links {
+    let Some(base) = config.public_url(domain) else { return Links::default() };
+    let base = ascii_host(&base);
+    let socket = base.replacen("http", "ws", 1);
+    Links {
+        websocket: config.http.websocket.then(|| format!("{socket}{WEBSOCKET_PATH}")),
+        bosh: None,
+    }
+}
+
+/// RFC 3986 §3.2.2: a URL spells an international name in ASCII.
+fn ascii_host(url: &str) -> String {
+    let Some((scheme, rest)) = url.split_once("://") else { return url.to_owned() };
+    let end = rest.find(['/', ':']).unwrap_or(rest.len());
+    match idna::domain_to_ascii(&rest[..end]) {
+        Ok(host) if !rest.starts_with('[') => format!("{scheme}://{host}{}", &rest[end..]),
+        _ => url.to_owned(),
+    }
+}
+
+/// Headers that keep a browser from doing more with an answer than it is for.
+async fn guard(request: Request, next: Next) -> Response {
+    const HEADERS: [(HeaderName, &str); 4] = [
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (header::REFERRER_POLICY, "no-referrer"),
+        (header::X_FRAME_OPTIONS, "DENY"),
+        (header::CONTENT_SECURITY_POLICY, "default-src 'none'; frame-ancestors 'none'"),
+    ];
+    let mut response = next.run(request).await;
+    for (name, value) in HEADERS {
+        response.headers_mut().entry(name).or_insert(HeaderValue::from_static(value));
+    }
+    response
+}
+
+#[cfg(test)]
+mod tests;
