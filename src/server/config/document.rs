@@ -108,11 +108,11 @@ as a file to edit is printed by `open-conference config default`.
   `/etc/open-conference/server.toml`, if it is there.
 - `--set section.key=value` overrides one setting, any number of times; it obeys the same types and
   bounds. The second domain is `--set domain.2.key=value`.
-- Lengths of time and sizes have units: `\"30 s\"`, `\"5 min\"`, `\"16 MiB\"`. Relative paths begin at
-  the directory of the file. Passwords and keys are never written here, only the names of files.
+- Lengths of time and sizes have units: `\"30 s\"`, `\"5 min\"`, `\"16 MiB\"`. Relative paths begin
+  at the directory of the file. Passwords and keys are never written here, only the names of files.
 - A mistake stops the start, with its file, line, the nearest valid name and the fix.
-- At SIGHUP (or `open-conference reload`) the server reads the file again. If something is wrong with
-  it, nothing changes. Settings that say so wait for a restart.
+- At SIGHUP (or `open-conference reload`) the server reads the file again. If something is wrong
+  with it, nothing changes. Settings that say so wait for a restart.
 ";
 
 const HEAD: &str = "\
