@@ -2,11 +2,13 @@
 
 use std::time::{Duration, Instant};
 
-use oc_core::auth::{AuthChannel, AuthExtras, AuthFailure, AuthReply, AuthStep, Secret};
+use oc_core::auth::{
+    AuthChannel, AuthExtras, AuthFailure, AuthReply, AuthStep, IdentityCommand, Secret,
+};
 use oc_core::sasl::client::{Gs2, Scram, plain};
 use oc_core::sasl::{Family, Mechanism, Password};
 
-use super::{Attempt, DOMAIN, House, PASSWORD, begin, failed, fresh_id, tls, who};
+use super::{Attempt, DOMAIN, House, PASSWORD, begin, failed, fresh_id, jid, secret, tls, who};
 use crate::{Backoff, IdentityProvider, Realm};
 
 async fn plain_login(house: &House, message: &[u8], address: &str) -> AuthReply {
@@ -288,6 +290,32 @@ async fn warm_login_is_cheap() {
     }
     println!("a warm login by SCRAM-SHA-256: {best:?}");
     assert!(best < Duration::from_millis(1), "{best:?}");
+}
+
+/// What the account became between challenge and proof is what counts.
+#[tokio::test]
+async fn proof_is_judged_by_the_account_of_now() {
+    let account = jid("juliet");
+    let set =
+        IdentityCommand::SetPassword { account: account.clone(), password: secret("a rose by") };
+    let disable = IdentityCommand::SetEnabled { account: account.clone(), enabled: false };
+    let remove = IdentityCommand::Remove { account };
+    for (change, failure) in [
+        (set, AuthFailure::NotAuthorized),
+        (disable, AuthFailure::AccountDisabled),
+        (remove, AuthFailure::NotAuthorized),
+    ] {
+        let house = House::new().await;
+        let password = Password::prepare(PASSWORD).unwrap();
+        let (first, client) = Scram::begin(Family::Sha256, "juliet", password, "n", &Gs2::No);
+        let (id, extras) = (fresh_id(), AuthExtras::default());
+        let reply = begin(&house.ocms, id, "SCRAM-SHA-256", Some(first), tls("a"), extras).await;
+        let AuthReply::Challenge(challenge) = reply else { panic!("{reply:?}") };
+        let (proof, _) = client.respond(&challenge.0, None).unwrap();
+        house.command(change).await;
+        let reply = house.ocms.auth(id, AuthStep::Respond { data: Secret(proof) }).await;
+        assert_eq!(failed(reply), failure);
+    }
 }
 
 fn strict() -> Backoff {
