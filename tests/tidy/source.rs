@@ -44,6 +44,8 @@ pub struct Source {
     pub test_only: bool,
     /// For each line (from 0), whether it stands under `#[cfg(test)]`.
     in_test: Vec<bool>,
+    /// Offsets of the line breaks.
+    breaks: Vec<usize>,
 }
 
 impl Tree {
@@ -121,7 +123,8 @@ impl Source {
         let (code, literals) =
             if path.ends_with(".rs") { mask(&text) } else { (text.clone(), vec![]) };
         let in_test = if path.ends_with(".rs") { test_lines(&code) } else { vec![] };
-        Self { path: path.to_owned(), text, code, literals, test_only: false, in_test }
+        let breaks = text.match_indices('\n').map(|(at, _)| at).collect();
+        Self { path: path.to_owned(), text, code, literals, test_only: false, in_test, breaks }
     }
 
     /// Whether this is Rust.
@@ -147,8 +150,7 @@ impl Source {
 
     /// The line (from 1) of a byte offset.
     pub fn line_of(&self, offset: usize) -> usize {
-        self.text.as_bytes()[..offset.min(self.text.len())].iter().filter(|b| **b == b'\n').count()
-            + 1
+        self.breaks.partition_point(|at| *at < offset) + 1
     }
 
     /// The lines of the code with their numbers, from 1.
