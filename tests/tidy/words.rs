@@ -87,37 +87,15 @@ const PROOFS: &[&str] = &[
     "assert", "panic!", "unwrap", "expect", "check", "must_", "matches!", "conform", "run(", "?;",
 ];
 
-/// Names of functions that can fail a test: what a test may call instead of asserting itself.
-fn provers(tree: &Tree) -> HashSet<&str> {
-    let mut names = HashSet::new();
-    for file in tree.files.iter().filter(|f| f.is_rust()) {
-        for (at, _) in file.code.match_indices("fn ") {
-            let rest = &file.code[at + 3..];
-            let name = &rest[..rest.find(|c: char| !is_name(c as u8)).unwrap_or(rest.len())];
-            let Some(open) = rest.find('{') else { continue };
-            let end = closing(&file.code, at + 3 + open).unwrap_or(file.code.len());
-            let body = &file.code[at..end];
-            if !name.is_empty() && ["assert", "panic!", "expect("].iter().any(|p| body.contains(p))
-            {
-                names.insert(name);
-            }
-        }
-    }
-    names
-}
-
 /// Every test function has an assertion, itself or through a function that has one.
 pub fn tests(tree: &Tree) -> Vec<Finding> {
     let mut found = Vec::new();
-    let provers = provers(tree);
-    let calls_prover = |text: &str| {
-        text.match_indices('(').any(|(at, _)| {
-            let start = text[..at].rfind(|c: char| !is_name(c as u8)).map_or(0, |n| n + 1);
-            provers.contains(&text[start..at])
-        })
-    };
+    // In its own file, or shared by the tests of a package.
+    let shared: HashSet<&str> =
+        tree.files.iter().filter(|f| f.is_test_file()).flat_map(asserting).collect();
     for file in tree.files.iter().filter(|f| f.is_rust()) {
-        let helpers = asserting(file);
+        let mut helpers = shared.clone();
+        helpers.extend(asserting(file));
         for mark in ["#[test]", "#[tokio::test"] {
             for (at, _) in file.code.match_indices(mark) {
                 let Some(open) = file.code[at..].find('{') else { continue };
@@ -125,7 +103,7 @@ pub fn tests(tree: &Tree) -> Vec<Finding> {
                 let whole = &file.code[at..end];
                 let proves = PROOFS.iter().any(|p| whole.contains(p))
                     || whole.contains("should_panic")
-                    || helpers.iter().any(|h| whole.contains(&format!("{h}(")));
+                    || calls(whole).any(|name| helpers.contains(name));
                 if !proves {
                     let what = "this test cannot fail: it asserts nothing";
                     found.push(Finding::new(&file.path, file.line_of(at), "tests", what));
@@ -136,6 +114,14 @@ pub fn tests(tree: &Tree) -> Vec<Finding> {
     found
 }
 
+/// The names that are followed by an opening parenthesis.
+fn calls(code: &str) -> impl Iterator<Item = &str> {
+    code.match_indices('(').map(|(at, _)| {
+        let start = code[..at].rfind(|c: char| !c.is_ascii() || !is_name(c as u8));
+        &code[start.map_or(0, |n| n + 1)..at]
+    })
+}
+
 /// The functions of a file that assert something themselves.
 fn asserting(file: &Source) -> Vec<&str> {
     let code = file.code.as_str();
@@ -144,7 +130,8 @@ fn asserting(file: &Source) -> Vec<&str> {
         let name = &name[..name.bytes().position(|b| !is_name(b))?];
         let open = at + code[at..].find(['{', ';'])?;
         let body = &code[open..closing(code, open)?];
-        (!name.is_empty() && body.contains("assert")).then_some(name)
+        let proves = body.contains("assert") || body.contains("panic!");
+        (!name.is_empty() && proves).then_some(name)
     });
     bodies.collect()
 }
