@@ -44,6 +44,8 @@ pub struct Source {
     pub test_only: bool,
     /// For each line (from 0), whether it stands under `#[cfg(test)]`.
     in_test: Vec<bool>,
+    /// Offsets of the line breaks.
+    breaks: Vec<usize>,
 }
 
 impl Tree {
@@ -118,10 +120,14 @@ impl Tree {
 impl Source {
     /// Reads a file's text.
     pub fn new(path: &str, text: String) -> Self {
-        let (code, literals) =
+        let (code, mut literals) =
             if path.ends_with(".rs") { mask(&text) } else { (text.clone(), vec![]) };
         let in_test = if path.ends_with(".rs") { test_lines(&code) } else { vec![] };
-        Self { path: path.to_owned(), text, code, literals, test_only: false, in_test }
+        let breaks: Vec<usize> = text.match_indices('\n').map(|(at, _)| at).collect();
+        for literal in &mut literals {
+            literal.line = breaks.partition_point(|at| *at < literal.offset) + 1;
+        }
+        Self { path: path.to_owned(), text, code, literals, test_only: false, in_test, breaks }
     }
 
     /// Whether this is Rust.
@@ -147,8 +153,7 @@ impl Source {
 
     /// The line (from 1) of a byte offset.
     pub fn line_of(&self, offset: usize) -> usize {
-        self.text.as_bytes()[..offset.min(self.text.len())].iter().filter(|b| **b == b'\n').count()
-            + 1
+        self.breaks.partition_point(|at| *at < offset) + 1
     }
 
     /// The lines of the code with their numbers, from 1.
@@ -223,7 +228,7 @@ fn mask(text: &str) -> (String, Vec<Literal>) {
 }
 
 fn push(literals: &mut Vec<Literal>, text: &str, at: usize, from: usize, to: usize) {
-    let line = text.as_bytes()[..at].iter().filter(|b| **b == b'\n').count() + 1;
+    let line = 0; // counted when all are known
     let text = text.get(from..to.max(from)).unwrap_or_default().to_owned();
     literals.push(Literal { line, offset: at, text });
 }
