@@ -21,6 +21,7 @@ use crate::cli::{self, generate};
 use crate::config::address::Listener;
 use crate::config::{Config, Sources};
 use crate::house::House;
+use crate::http;
 use crate::serve::make_private;
 
 /// Accounts of the demonstration.
@@ -151,19 +152,20 @@ fn letter(config: &Config, users: &[(BareJid, Password)], house: &House) -> Stri
     );
     out.push_str(&fingerprint(house));
     out.push('\n');
-    if let Some(url) = config.domains.first().and_then(|domain| config.public_url(domain)) {
-        out.push_str(
-            "\nFor clients in browsers (open one of these first, to accept the certificate):\n\n",
+    if let Some((domain, url)) =
+        config.domains.first().and_then(|domain| Some((domain, config.public_url(domain)?)))
+    {
+        let _ = write!(
+            out,
+            "\nFor clients in browsers (open {url}/ first, to accept the certificate):\n\n"
         );
-        if config.http.websocket {
-            let socket = url.replacen("https://", "wss://", 1);
-            let _ = writeln!(out, "  {socket}/xmpp-websocket");
+        let links = http::links(config, domain);
+        for link in [links.websocket, links.bosh].into_iter().flatten() {
+            let _ = writeln!(out, "  {link}");
         }
-        if config.http.bosh {
-            let _ = writeln!(out, "  {url}/http-bind");
+        for document in ["host-meta", "host-meta.json"] {
+            let _ = writeln!(out, "  {url}/.well-known/{document}");
         }
-        let _ = writeln!(out, "  {url}/.well-known/host-meta");
-        let _ = writeln!(out, "  {url}/.well-known/host-meta.json");
     }
     if !config.admin.listen.is_empty() {
         out.push_str("\nFor you, as the operator:\n\n");

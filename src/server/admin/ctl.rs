@@ -106,12 +106,6 @@ impl Drop for Socket {
     }
 }
 
-/// Opens the socket and serves it: for callers that need no more.
-pub async fn serve(path: &Path, desk: Desk) -> Result<(), CtlError> {
-    Socket::open(path)?.serve(desk).await;
-    Ok(())
-}
-
 async fn converse(stream: UnixStream, desk: &Desk) -> io::Result<()> {
     // Between bind and chmod the file may have been open to others.
     let peer = stream.peer_cred()?.uid();

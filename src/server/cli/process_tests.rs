@@ -6,10 +6,14 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
+use rustls_pki_types::pem::PemObject;
+use rustls_pki_types::{CertificateDer, ServerName};
 use tempfile::TempDir;
+use tokio_rustls::rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
 
 /// Everything of one test: its directory and its ports.
 struct Place {
@@ -87,6 +91,30 @@ impl Place {
         let mut answer = String::new();
         stream.read_to_string(&mut answer).unwrap();
         answer
+    }
+}
+
+impl Place {
+    /// Over HTTPS, trusting only the certificate that the demo made.
+    fn get_tls(&self, path: &str) -> String {
+        let file = Path::new(&self.data()).join("certificates/localhost.crt");
+        let mut roots = RootCertStore::empty();
+        roots.add(CertificateDer::from_pem_file(file).unwrap()).unwrap();
+        let config = ClientConfig::builder_with_provider(open_conference::tls::provider())
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_root_certificates(roots)
+            .with_no_client_auth();
+        let name = ServerName::try_from("localhost").unwrap();
+        let client = ClientConnection::new(Arc::new(config), name).unwrap();
+        let tcp = TcpStream::connect(("127.0.0.1", self.ports[2])).unwrap();
+        let mut stream = StreamOwned::new(client, tcp);
+        write!(stream, "GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+            .unwrap();
+        let mut answer = Vec::new();
+        // Some end without close_notify; what they said counts all the same.
+        let _ = stream.read_to_end(&mut answer);
+        String::from_utf8(answer).unwrap()
     }
 }
 
@@ -262,10 +290,21 @@ fn demo_tells_everything_and_works_again() {
         let length = stream.read(&mut answer).unwrap();
         let answer = String::from_utf8_lossy(&answer[..length]);
         assert!(answer.contains("<stream:stream") || answer.contains("<?xml"), "{answer}");
-        for line in letter.iter().filter_map(|line| line.split_once("http://")) {
-            let path = &line.1[line.1.find('/').unwrap()..];
-            assert!(place.get(path).starts_with("HTTP/1.1 200"), "{path}");
+        let mut urls = 0;
+        for line in &letter {
+            let Some((scheme, rest)) = line.trim().split_once("://") else { continue };
+            let path = &rest[rest.find('/').unwrap()..];
+            // A WebSocket answers that this is no handshake (RFC 6455 §4.2.1).
+            let (answer, status) = match scheme {
+                "http" => (place.get(path), "200"),
+                "https" => (place.get_tls(path), "200"),
+                "wss" => (place.get_tls(path), "400"),
+                _ => continue,
+            };
+            assert!(answer.starts_with(&format!("HTTP/1.1 {status}")), "{path}: {answer}");
+            urls += 1;
         }
+        assert!(urls >= 6, "{letter:#?}");
         server.signal(Signal::INT);
         assert!(server.child.wait().unwrap().success());
         letters.push(letter);

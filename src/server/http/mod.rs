@@ -81,7 +81,7 @@ impl Http {
 }
 
 /// The URLs of a domain.
-fn links(config: &Config, domain: &Domain) -> Links {
+pub(crate) fn links(config: &Config, domain: &Domain) -> Links {
     let Some(base) = config.public_url(domain) else { return Links::default() };
     let base = ascii_host(&base);
     let socket = base.replacen("http", "ws", 1);
