@@ -294,7 +294,7 @@ fn demo_tells_everything_and_works_again() {
         for line in &letter {
             let Some((scheme, rest)) = line.trim().split_once("://") else { continue };
             let path = &rest[rest.find('/').unwrap()..];
-            // A WebSocket answers that this is no handshake (RFC 6455 §4.2.1).
+            // A WebSocket answers that this is no handshake (RFC 6455).
             let (answer, status) = match scheme {
                 "http" => (place.get(path), "200"),
                 "https" => (place.get_tls(path), "200"),

@@ -101,15 +101,16 @@ fn item(out: &mut String, setting: &Described) {
 const MANUAL_HEAD: &str = "\
 # Configuration
 
-Every setting of `server.toml`. This chapter is printed by `open-conference config manual`; the same
-as a file to edit is printed by `open-conference config default`.
+Every setting of `server.toml`. This chapter is printed by `open-conference config manual`; the
+same as a file to edit is printed by `open-conference config default`.
 
-- The file is optional; only the name of the domain must be set. Without `--config` the server reads
-  `/etc/open-conference/server.toml`, if it is there.
-- `--set section.key=value` overrides one setting, any number of times; it obeys the same types and
-  bounds. The second domain is `--set domain.2.key=value`.
-- Lengths of time and sizes have units: `\"30 s\"`, `\"5 min\"`, `\"16 MiB\"`. Relative paths begin
-  at the directory of the file. Passwords and keys are never written here, only the names of files.
+- The file is optional; only the name of the domain must be set. Without `--config` the server
+  reads `/etc/open-conference/server.toml`, if it is there.
+- `--set section.key=value` overrides one setting, any number of times; it obeys the same types
+  and bounds. The second domain is `--set domain.2.key=value`.
+- Lengths of time and sizes have units: `\"30 s\"`, `\"5 min\"`, `\"16 MiB\"`. Relative paths
+  begin at the directory of the file. Passwords and keys are never written here, only the names
+  of files.
 - A mistake stops the start, with its file, line, the nearest valid name and the fix.
 - At SIGHUP (or `open-conference reload`) the server reads the file again. If something is wrong
   with it, nothing changes. Settings that say so wait for a restart.
