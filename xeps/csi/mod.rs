@@ -16,6 +16,8 @@ pub const NS: &str = "urn:xmpp:csi:0";
 
 /// Stanzas that wait at most; beyond, all are sent.
 pub const HELD: usize = 200;
+/// Bytes that wait at most, so that few large events do not take what many small ones may.
+pub const HELD_BYTES: usize = 256 * 1024;
 
 /// Head.
 pub static XEP: Xep = Xep {
@@ -33,6 +35,8 @@ pub static XEP: Xep = Xep {
 pub struct Csi {
     inactive: bool,
     held: VecDeque<Stanza>,
+    /// Bytes of `held` as they would be sent.
+    bytes: usize,
 }
 
 impl Csi {
@@ -68,10 +72,17 @@ impl Csi {
     pub fn outgoing(&mut self, stanza: Stanza) -> VecDeque<Stanza> {
         if self.inactive && can_wait(&stanza) {
             if stanza.kind() == Kind::Presence {
-                self.held.retain(|h| h.kind() != Kind::Presence || h.from() != stanza.from());
+                let bytes = &mut self.bytes;
+                self.held.retain(|h| {
+                    let stays = h.kind() != Kind::Presence || h.from() != stanza.from();
+                    *bytes -= if stays { 0 } else { size(h) };
+                    stays
+                });
             }
+            self.bytes += size(&stanza);
             self.held.push_back(stanza);
-            return if self.held.len() > HELD { self.release() } else { VecDeque::new() };
+            let full = self.held.len() > HELD || self.bytes > HELD_BYTES;
+            return if full { self.release() } else { VecDeque::new() };
         }
         let mut now = self.release();
         now.push_back(stanza);
@@ -80,8 +91,13 @@ impl Csi {
 
     /// Everything that waits.
     pub fn release(&mut self) -> VecDeque<Stanza> {
+        self.bytes = 0;
         std::mem::take(&mut self.held)
     }
+}
+
+fn size(stanza: &Stanza) -> usize {
+    stanza.element().to_bytes().len()
 }
 
 /// Whether a person would not miss the stanza while they do not look.
@@ -196,5 +212,21 @@ mod tests {
             .map(|n| csi.outgoing(presence(&format!("a{n}@example.org/x"), "away")).len())
             .sum();
         assert_eq!(sent, HELD + 1);
+    }
+
+    #[test]
+    fn xep_0352_bounded_in_bytes() {
+        let large = "x".repeat(HELD_BYTES / 2);
+        let mut csi = inactive();
+        // Of one sender only the newest counts.
+        for _ in 0..5 {
+            assert_eq!(csi.outgoing(presence("a@example.org/x", &large)), []);
+        }
+        assert_eq!(csi.outgoing(presence("b@example.org/x", &large)).len(), 2);
+        assert_eq!(
+            csi.outgoing(presence("b@example.org/x", &large)),
+            [],
+            "counted from zero again"
+        );
     }
 }
