@@ -53,7 +53,7 @@ pub struct Subject {
     pub ready: Duration,
 }
 
-/// Whether accounts are kept with SHA-256 only, so that every server has the same work at a login; a
+/// Whether accounts are kept with SHA-256 only, so that every server has the same work at login; a
 /// rival that is not told keeps SHA-1, its default.
 fn sha256_only() -> bool {
     env::var_os("OC_SHA256").is_some()
