@@ -85,7 +85,7 @@ async fn run(kind: Kind, cases: &[&'static Case]) -> Result<Results, String> {
     } else {
         for case in hostile {
             let mut one = together(&subject, &[case]).await?;
-            tokio::time::sleep(Duration::from_millis(300)).await;
+            tokio::time::sleep(Duration::from_secs(1)).await;
             if !subject.alive() {
                 one.insert(case.name, Err("the whole server died of it".into()));
                 subject = Subject::start(kind)?;

@@ -75,6 +75,7 @@ fn measure(subject: &str, scenario: &str) -> Result<Vec<(String, f64)>, String> 
     );
     let output = command("", &line)
         .env("OC_SUBJECT", subject)
+        .env("OC_SHA256", "1")
         .env("OC_SERVER", built.join("release/open-conference"))
         // An embedded store, as in production; the profile's default is memory.
         .env("OC_SET", "store.engine=\"fjall\";log.level=\"warn\"")

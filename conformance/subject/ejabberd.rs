@@ -9,12 +9,13 @@ pub fn command(plan: &Plan<'_>) -> Result<Command, String> {
     let ip = plan.ip;
     let (starttls, tls, http) =
         (plan.place.starttls.port(), plan.place.tls.port(), plan.place.http.port());
+    let hash = if super::sha256_only() { "sha256" } else { "sha" };
     let text = format!(
         r#"hosts: ["{DOMAIN}", "localhost", "{ANONYMOUS}"]
 loglevel: warning
 certfiles: ["{dir}/chain.pem", "{dir}/key.pem"]
 auth_password_format: scram
-auth_scram_hash: sha256
+auth_scram_hash: {hash}
 disable_sasl_mechanisms: ["digest-md5"]
 shaper: {{}}
 shaper_rules: {{ max_user_sessions: infinity, max_user_offline_messages: 1000 }}

@@ -53,6 +53,12 @@ pub struct Subject {
     pub ready: Duration,
 }
 
+/// Whether accounts are kept with SHA-256 only, so that every server has the same work at login; a
+/// rival that is not told keeps SHA-1, its default.
+fn sha256_only() -> bool {
+    env::var_os("OC_SHA256").is_some()
+}
+
 /// Paths and addresses that go into a configuration.
 pub struct Plan<'a> {
     pub dir: &'a Path,

@@ -9,6 +9,7 @@ pub fn command(plan: &Plan<'_>) -> Result<Command, String> {
     let (ip, cert, key) = (plan.ip, &plan.cert, &plan.key);
     let (starttls, tls, http) =
         (plan.place.starttls.port(), plan.place.tls.port(), plan.place.http.port());
+    let hash = if super::sha256_only() { "SHA-256" } else { "SHA-1" };
     let text = format!(
         r#"run_as_root = true
 pidfile = "{dir}/prosody.pid"
@@ -26,7 +27,7 @@ c2s_require_encryption = false
 allow_unencrypted_plain_auth = true
 allow_registration = true
 authentication = "internal_hashed"
-password_hash = "SHA-256"
+password_hash = "{hash}"
 storage = "internal"
 ssl = {{ certificate = "{cert}", key = "{key}" }}
 https_ssl = {{ certificate = "{cert}", key = "{key}" }}
