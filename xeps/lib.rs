@@ -8,6 +8,7 @@ pub mod account;
 pub mod adhoc;
 pub mod alt_connections;
 pub mod bind2;
+pub mod bosh;
 pub mod caps;
 pub mod channel_binding;
 pub mod contact;
@@ -42,6 +43,8 @@ pub fn all() -> Vec<&'static Xep> {
         &adhoc::XEP,
         &alt_connections::XEP,
         &bind2::XEP,
+        &bosh::XEP,
+        &bosh::XEP_XMPP,
         &caps::XEP,
         &channel_binding::XEP,
         &contact::XEP,
