@@ -8,7 +8,8 @@ pub struct StartTls;
 
 impl StreamFeature for StartTls {
     fn offer(&self, n: &Negotiation, out: &mut Vec<Element>) {
-        if n.secure || !n.offer.tls {
+        // RFC 6120 §5.3.3: not once the client has authenticated.
+        if n.secure || n.identity.is_some() || !n.offer.tls {
             return;
         }
         let mut el = Element::new("starttls", ns::TLS);
@@ -28,7 +29,7 @@ impl StreamFeature for StartTls {
         if !el.is("starttls", ns::TLS) {
             return Ok(Taken::Pass);
         }
-        if n.secure || !n.offer.tls {
+        if n.secure || n.identity.is_some() || !n.offer.tls {
             // RFC 6120 §5.4.2.2: the failure case ends the stream and the connection.
             out.push(StreamEffect::Write(Element::new("failure", ns::TLS)));
             let rule = "RFC 6120 §5.4.2.2";

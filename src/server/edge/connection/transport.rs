@@ -21,6 +21,7 @@ use crate::tls::Acceptor;
 const LINGER: Duration = Duration::from_millis(500);
 
 /// What carries a connection.
+#[expect(clippy::large_enum_variant, reason = "nearly every connection is the large one")]
 pub(super) enum Transport {
     /// TCP, with or without TLS.
     Tcp(Tcp),
@@ -29,6 +30,7 @@ pub(super) enum Transport {
 }
 
 /// A transport between two edges, bound to no runtime.
+#[expect(clippy::large_enum_variant, reason = "moved twice in a connection's life")]
 pub(super) enum Journey {
     Tcp { io: Moving, reader: Reader, pending: Vec<u8> },
     Messages(Messages),
