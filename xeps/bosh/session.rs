@@ -285,7 +285,7 @@ impl Session {
         }
         self.pending_bytes -= bytes;
         let body = match self.creation.take() {
-            Some(creation) => write(&creation, XMPP_ATTRIBUTES, &documents),
+            Some(creation) => write(&creation, &xmpp_attributes(), &documents),
             None => write(&Element::new("body", NS), "", &documents),
         };
         self.answered.push_back((held.rid, body.clone()));
@@ -321,7 +321,9 @@ impl Session {
 }
 
 /// The attributes of XEP-0206 #create, with the prefix that clients look for.
-const XMPP_ATTRIBUTES: &str =
-    " xmlns:xmpp='urn:xmpp:xbosh' xmpp:version='1.0' xmpp:restartlogic='true'";
+fn xmpp_attributes() -> String {
+    format!(" xmlns:xmpp='{XMPP_NS}' xmpp:version='1.0' xmpp:restartlogic='true'")
+}
+
 /// How long the first request waits for the features, whatever the client asked for.
 const CREATION: Duration = Duration::from_secs(2);

@@ -1,9 +1,11 @@
-//! An Extensible Messaging and Presence Protocol (XMPP) Subprotocol for WebSocket (RFC 7395): framing.
+//! An Extensible Messaging and Presence Protocol (XMPP) Subprotocol for WebSocket (RFC 7395):
+//! framing.
 //!
 //! A framed stream has no root element: each message is one complete document, and `<open/>` and
-//! `<close/>` stand for the start and the end tag of the stream. This file turns messages into inputs
-//! of [`Stream`](super::Stream) and its effects into messages; BOSH uses the same spelling inside its
-//! `<body/>`. What the WebSocket itself asks for (subprotocol, text frames, pings) is the server's.
+//! `<close/>` stand for the start and the end tag of the stream. This file turns messages into
+//! inputs of [`Stream`](super::Stream) and its effects into messages; BOSH uses the same spelling
+//! inside its `<body/>`. What the WebSocket itself asks for (subprotocol, text frames, pings) is
+//! the server's.
 
 use super::StreamInput;
 use crate::limits::StreamLimits;
@@ -70,7 +72,8 @@ pub fn declare(bytes: &[u8], out: &mut Vec<u8>) {
     insert(bytes, Some(ns::CLIENT), out);
 }
 
-/// Whether a `<stream:…>` stands in canonical bytes; elsewhere than in a tag, `<` is escaped there.
+/// Whether a `<stream:…>` stands in canonical bytes; elsewhere than in a tag, `<` is escaped
+/// there.
 fn needs_stream_prefix(bytes: &[u8]) -> bool {
     memchr::memmem::find(bytes, b"<stream:").is_some()
 }

@@ -43,8 +43,8 @@ fn render(config: &Config) -> String {
          <title>Open Conference</title><style>{STYLE}</style></head><body><main>\
          <h1>Open Conference</h1>\
          <p>This is an <a href=\"https://xmpp.org/about/\">XMPP</a> server. Choose an \
-         <a href=\"https://xmpp.org/software/\">app</a>, and log in with your address and password; \
-         the app finds the rest by itself.</p>"
+         <a href=\"https://xmpp.org/software/\">app</a>, and log in with your address and \
+         password; the app finds the rest by itself.</p>"
     );
     for domain in &config.domains {
         let links = links(config, domain);

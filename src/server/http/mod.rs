@@ -1,9 +1,9 @@
 //! HTTP: clients in browsers and behind firewalls, and the documents by which they find us.
 //!
-//! One small router behind each listener: a WebSocket (RFC 7395), host metadata (XEP-0156) and a page
-//! for people. What is XMPP of it becomes messages of an edge ([`MessageStream`]); nothing here reads
-//! a stanza. The plain listener is for a proxy on the same machine, which speaks TLS to the world and
-//! says in `X-Forwarded-For` who is there.
+//! One small router behind each listener: a WebSocket (RFC 7395), host metadata (XEP-0156) and a
+//! page for people. What is XMPP of it becomes messages of an edge ([`MessageStream`]); nothing
+//! here reads a stanza. The plain listener is for a proxy on the same machine, which speaks TLS to
+//! the world and says in `X-Forwarded-For` who is there.
 
 mod bosh;
 mod index;
@@ -102,7 +102,7 @@ fn links(config: &Config, domain: &Domain) -> Links {
     }
 }
 
-/// RFC 3986 §3.2.2: a URL spells an international name in ASCII.
+/// RFC 3986: a URL spells an international name in ASCII.
 fn ascii_host(url: &str) -> String {
     let Some((scheme, rest)) = url.split_once("://") else { return url.to_owned() };
     let end = rest.find(['/', ':']).unwrap_or(rest.len());
