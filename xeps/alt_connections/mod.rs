@@ -17,7 +17,7 @@ pub static XEP: Xep = Xep {
     note: "",
 };
 
-/// RFC 6415: host metadata.
+/// Host metadata (RFC 6415).
 const XRD: &str = "http://docs.oasis-open.org/ns/xri/xrd-1.0";
 /// XEP-0156 #httpformat
 const WEBSOCKET: &str = "urn:xmpp:alt-connections:websocket";
@@ -64,7 +64,7 @@ impl Links {
     }
 }
 
-/// RFC 8259: a JSON string.
+/// A JSON string (RFC 8259).
 fn quoted(text: &str) -> String {
     let mut out = String::from("\"");
     for c in text.chars() {
