@@ -374,7 +374,7 @@ impl Connection {
                 "stream ended by error"
             );
             self.edge.shared().metrics.stream_error(error.condition);
-            self.line.out().borrow_mut().put_error(&error.to_element());
+            self.line.out().borrow_mut().put_error(error);
         }
         if self.header_sent {
             self.line.out().borrow_mut().close();

@@ -7,6 +7,7 @@
 //! speaks it.
 
 use oc_core::limits::StreamLimits;
+use oc_core::stream::StreamInput;
 use oc_core::{Element, StreamError};
 use tokio::sync::mpsc::{Receiver, Sender, channel};
 
@@ -18,11 +19,9 @@ const QUEUE: usize = 8;
 pub enum Incoming {
     /// One document, unread.
     Document(Vec<u8>),
-    /// An element that was read under the limits last announced, and how many bytes it had; RFC
-    /// 7395's `<open/>` and `<close/>` included.
-    Element(Element, usize),
-    /// The transport cannot take what the peer sends: the stream ends.
-    Refused(StreamError),
+    /// What a transport with a framing of its own has read under the limits last announced, and how
+    /// many bytes that took.
+    Input(StreamInput, usize),
 }
 
 /// What goes to the peer.
@@ -32,8 +31,8 @@ pub enum Outgoing {
     Open(Element),
     /// An element, as a document.
     Document(Vec<u8>),
-    /// A stream error, as a document.
-    Error(Vec<u8>),
+    /// The stream ends with this error; [`Outgoing::Close`] follows.
+    Error(StreamError),
     /// RFC 7395 §3.6: our `<close/>`; nothing follows.
     Close,
     /// Not to be sent: the peer has proved who it is and may send this much from here on.
@@ -44,8 +43,8 @@ impl Outgoing {
     /// Bytes that it keeps.
     pub(super) fn bytes(&self) -> usize {
         match self {
-            Self::Document(bytes) | Self::Error(bytes) => bytes.len(),
-            Self::Open(_) | Self::Close | Self::Limits(_) => 0,
+            Self::Document(bytes) => bytes.len(),
+            Self::Open(_) | Self::Error(_) | Self::Close | Self::Limits(_) => 0,
         }
     }
 }

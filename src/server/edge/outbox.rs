@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 
 use oc_core::stream::websocket;
-use oc_core::{Element, ns};
+use oc_core::{Element, StreamError, ns};
 
 use super::message::Outgoing;
 
@@ -82,10 +82,10 @@ impl Outbox {
     }
 
     /// A stream error.
-    pub(super) fn put_error(&mut self, el: &Element) {
+    pub(super) fn put_error(&mut self, error: &StreamError) {
         match self {
-            Self::Bytes(_) => self.put(el),
-            Self::Messages { .. } => self.push(Outgoing::Error(websocket::document(el))),
+            Self::Bytes(_) => self.put(&error.to_element()),
+            Self::Messages { .. } => self.push(Outgoing::Error(error.clone())),
         }
     }
 

@@ -23,7 +23,7 @@ use tokio_util::sync::CancellationToken;
 use crate::admission::Admission;
 use crate::config::Config;
 use crate::edge::{self, Arrival, Edge, Summary};
-use crate::http::Http;
+use crate::http::{Http, Sessions};
 use crate::metrics::Metrics;
 use crate::shard::{self, ShardShared};
 use crate::switchboard::{Ends, Switchboard};
@@ -168,6 +168,7 @@ impl House {
             edges: self.edges.clone(),
             turn,
             metrics: Arc::clone(&self.metrics),
+            bosh: Sessions::default(),
             stop: self.stop.clone(),
         });
         let secure = config.http.listen.iter().map(|l| (l, "http.listen", true));

@@ -5,6 +5,7 @@
 //! here reads a stanza. The plain listener is for a proxy on the same machine, which speaks TLS to
 //! the world and says in `X-Forwarded-For` who is there.
 
+mod bosh;
 mod index;
 mod listener;
 mod seat;
@@ -16,10 +17,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use axum::Router;
 use axum::extract::Request;
-use axum::http::{HeaderName, HeaderValue, header};
+use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::middleware::Next;
-use axum::response::Response;
-use axum::routing::get;
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
 use oc_xeps::alt_connections::Links;
 use tokio::sync::mpsc::UnboundedSender;
 use tokio_util::sync::CancellationToken;
@@ -30,8 +31,12 @@ use crate::edge::{Arrival, MessagePeer, MessageStream, Peer};
 use crate::metrics::Metrics;
 use crate::tls::Tls;
 
+pub use bosh::Sessions;
+
 /// Where the WebSocket is.
 const WEBSOCKET_PATH: &str = "/xmpp-websocket";
+/// Where BOSH is.
+const BOSH_PATH: &str = "/http-bind";
 
 /// What every request may need.
 pub struct Http {
@@ -47,6 +52,8 @@ pub struct Http {
     pub turn: Arc<AtomicUsize>,
     /// Counters.
     pub metrics: Arc<Metrics>,
+    /// BOSH sessions of all listeners.
+    pub bosh: Sessions,
     /// Ends listeners and connections.
     pub stop: CancellationToken,
 }
@@ -66,6 +73,10 @@ impl Http {
             .route("/.well-known/host-meta.json", well_known::jrd());
         if http.websocket {
             router = router.route(WEBSOCKET_PATH, get(websocket::upgrade));
+        }
+        if http.bosh {
+            let route = post(bosh::request).options(|| preflight("POST, OPTIONS"));
+            router = router.route(BOSH_PATH, route);
         }
         router.layer(axum::middleware::from_fn(guard)).with_state(Arc::clone(self))
     }
@@ -87,7 +98,7 @@ pub(crate) fn links(config: &Config, domain: &Domain) -> Links {
     let socket = base.replacen("http", "ws", 1);
     Links {
         websocket: config.http.websocket.then(|| format!("{socket}{WEBSOCKET_PATH}")),
-        bosh: None,
+        bosh: config.http.bosh.then(|| format!("{base}{BOSH_PATH}")),
     }
 }
 
@@ -114,6 +125,17 @@ async fn guard(request: Request, next: Next) -> Response {
         response.headers_mut().entry(name).or_insert(HeaderValue::from_static(value));
     }
     response
+}
+
+/// What a browser asks before a page of another origin may use this.
+async fn preflight(methods: &'static str) -> Response {
+    let headers = [
+        (header::ACCESS_CONTROL_ALLOW_ORIGIN, "*"),
+        (header::ACCESS_CONTROL_ALLOW_METHODS, methods),
+        (header::ACCESS_CONTROL_ALLOW_HEADERS, "Content-Type"),
+        (header::ACCESS_CONTROL_MAX_AGE, "7200"),
+    ];
+    (StatusCode::NO_CONTENT, headers).into_response()
 }
 
 #[cfg(test)]

@@ -43,6 +43,13 @@ impl Seat {
         Peer { address, plaintext: false }
     }
 
+    /// The connection belongs to somebody who has logged in.
+    pub(super) fn authenticated(&self) {
+        if let Some(ticket) = &mut *self.ticket.lock().unwrap_or_else(PoisonError::into_inner) {
+            ticket.authenticated();
+        }
+    }
+
     /// The place of the connection for a stream that takes it over, or a new one.
     ///
     /// # Errors

@@ -13,6 +13,7 @@ use axum::extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade, close_
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use futures_util::SinkExt;
+use oc_core::stream::StreamInput;
 use oc_core::stream::websocket::{SUBPROTOCOL, close, document};
 use oc_core::{StreamCondition, StreamError};
 use tokio::sync::mpsc::Receiver;
@@ -85,7 +86,7 @@ async fn carry(mut socket: WebSocket, edge: MessagePeer) {
                 Read::Refused(why, error) => {
                     code = why;
                     reading = false;
-                    waiting = Some(Incoming::Refused(error));
+                    waiting = Some(Incoming::Input(StreamInput::End(error), 0));
                 }
                 Read::Gone => return,
             },
@@ -158,7 +159,8 @@ async fn write(
     while let Some(message) = next {
         let bytes = match message {
             Outgoing::Open(open) => document(&open),
-            Outgoing::Document(bytes) | Outgoing::Error(bytes) => bytes,
+            Outgoing::Document(bytes) => bytes,
+            Outgoing::Error(error) => document(&error.to_element()),
             Outgoing::Close => document(&close()),
             Outgoing::Limits(_) => Vec::new(),
         };

@@ -8,7 +8,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, get};
 use oc_xeps::alt_connections::Links;
 
-use super::{Http, links};
+use super::{Http, links, preflight};
 use crate::config::Config;
 
 /// How long a client may keep the answer, in seconds.
@@ -19,7 +19,7 @@ pub(super) fn xrd() -> MethodRouter<Arc<Http>> {
     get(|State(http): State<Arc<Http>>, headers: HeaderMap| async move {
         answer(&http, &headers, "application/xrd+xml", |links| links.xrd())
     })
-    .options(preflight)
+    .options(|| preflight("GET, OPTIONS"))
 }
 
 /// `/.well-known/host-meta.json`.
@@ -27,7 +27,7 @@ pub(super) fn jrd() -> MethodRouter<Arc<Http>> {
     get(|State(http): State<Arc<Http>>, headers: HeaderMap| async move {
         answer(&http, &headers, "application/json", |links| links.jrd().into_bytes())
     })
-    .options(preflight)
+    .options(|| preflight("GET, OPTIONS"))
 }
 
 fn answer(
@@ -59,14 +59,4 @@ fn of_host(config: &Config, host: &str) -> Option<Links> {
     let mut all = config.domains.iter().map(|domain| links(config, domain));
     let first = all.next()?;
     all.all(|other| other == first).then_some(first)
-}
-
-async fn preflight() -> Response {
-    let headers = [
-        (header::ACCESS_CONTROL_ALLOW_ORIGIN, "*"),
-        (header::ACCESS_CONTROL_ALLOW_METHODS, "GET, OPTIONS"),
-        (header::ACCESS_CONTROL_ALLOW_HEADERS, "Content-Type"),
-        (header::ACCESS_CONTROL_MAX_AGE, "86400"),
-    ];
-    (StatusCode::NO_CONTENT, headers).into_response()
 }

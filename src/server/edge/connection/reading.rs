@@ -46,8 +46,7 @@ impl Connection {
                     let read = websocket::read(&bytes, &messages.limits);
                     (bytes.len(), read.unwrap_or_else(StreamInput::End))
                 }
-                Incoming::Element(el, bytes) => (bytes, websocket::input(el)),
-                Incoming::Refused(error) => (0, StreamInput::End(error)),
+                Incoming::Input(input, bytes) => (bytes, input),
             };
             self.heard(bytes);
             self.feed(input);
