@@ -72,7 +72,8 @@ pub fn declare(bytes: &[u8], out: &mut Vec<u8>) {
     insert(bytes, Some(ns::CLIENT), out);
 }
 
-/// Whether a `<stream:…>` stands in canonical bytes; elsewhere than in a tag, `<` is escaped there.
+/// Whether a `<stream:…>` stands in canonical bytes; elsewhere than in a tag, `<` is escaped
+/// there.
 fn needs_stream_prefix(bytes: &[u8]) -> bool {
     memchr::memmem::find(bytes, b"<stream:").is_some()
 }

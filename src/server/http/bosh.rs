@@ -1,8 +1,10 @@
-//! XEP-0124 and XEP-0206 over HTTP: which request belongs to which session, and each session's task.
+//! XEP-0124 and XEP-0206 over HTTP: which request belongs to which session, and each session's
+//! task.
 //!
-//! The rules are `oc_xeps::bosh`. A session is a task that owns the machine; requests come to it by
-//! their `sid` through a short queue, so a session that waits for its edge makes its client wait. The
-//! task ends with its session, at the latest when the client has been silent for too long.
+//! The rules are `oc_xeps::bosh`. A session is a task that owns the machine; requests come to it
+//! by their `sid` through a short queue, so a session that waits for its edge makes its client
+//! wait. The task ends with its session, at the latest when the client has been silent for too
+//! long.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::atomic::{AtomicUsize, Ordering};

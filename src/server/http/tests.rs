@@ -1,4 +1,5 @@
-//! A house on 127.0.0.1 and clients that are not ours: RFC 7395, XEP-0124 and XEP-0156 on the wire.
+//! A house on 127.0.0.1 and clients that are not ours: RFC 7395, XEP-0124 and XEP-0156 on the
+//! wire.
 
 mod bosh_wire;
 mod client;

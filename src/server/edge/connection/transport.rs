@@ -21,6 +21,7 @@ use crate::tls::Acceptor;
 const LINGER: Duration = Duration::from_millis(500);
 
 /// What carries a connection.
+#[allow(clippy::large_enum_variant, reason = "nearly all are the large one; a box would cost it")]
 pub(super) enum Transport {
     /// TCP, with or without TLS.
     Tcp(Tcp),
@@ -29,6 +30,7 @@ pub(super) enum Transport {
 }
 
 /// A transport between two edges, bound to no runtime.
+#[allow(clippy::large_enum_variant, reason = "nearly all are the large one; a box would cost it")]
 pub(super) enum Journey {
     Tcp { io: Moving, reader: Reader, pending: Vec<u8> },
     Messages(Messages),
@@ -98,8 +100,8 @@ impl Transport {
         match self {
             Self::Tcp(Tcp { mut io, .. }) => {
                 io.close();
-                // RFC 6120 §4.4: the peer may still be sending; closing now with unread bytes would
-                // reset the connection and take the error with it.
+                // RFC 6120 §4.4: the peer may still be sending; closing now with unread bytes
+                // would reset the connection and take the error with it.
                 linger(&mut io).await;
             }
             Self::Messages(Messages {

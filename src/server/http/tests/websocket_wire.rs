@@ -49,7 +49,7 @@ async fn rfc7395_3_2_text_frames_only() {
     romeo.open().await;
     let binary = Message::Binary(Bytes::from_static(b"<presence/>"));
     futures_util::SinkExt::send(&mut romeo.socket, binary).await.unwrap();
-    romeo.ends_with("unsupported-encoding", 1003).await;
+    assert_eq!(romeo.ending().await, ("unsupported-encoding".to_owned(), Some(1003)));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -62,7 +62,7 @@ async fn rfc7395_3_4_stream_header_is_not_open() {
         ns::STREAM
     );
     romeo.text(&header).await;
-    romeo.ends_with("not-well-formed", 1000).await;
+    assert_eq!(romeo.ending().await, ("not-well-formed".to_owned(), Some(1000)));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -72,12 +72,12 @@ async fn rfc7395_3_5_errors_while_opening_follow_an_open() {
     romeo.text("hello").await;
     let open = romeo.next().await.unwrap();
     assert!(open.is("open", ns::FRAMING), "{open:?}");
-    romeo.ends_with("bad-format", 1000).await;
+    assert_eq!(romeo.ending().await, ("bad-format".to_owned(), Some(1000)));
 
     let mut romeo = Socket::connect(&verona).await;
     let open = Element::new("open", ns::FRAMING).with_attr("to", "mantua.lit");
     romeo.send(open.with_attr("version", "1.0")).await;
-    romeo.ends_with("host-unknown", 1000).await;
+    assert_eq!(romeo.ending().await, ("host-unknown".to_owned(), Some(1000)));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -87,12 +87,12 @@ async fn rfc6120_13_12_message_too_big() {
     login(&mut romeo, "romeo").await;
     romeo.send(message("juliet@example.org", &"x".repeat(200 * 1024))).await;
     romeo.send(message("juliet@example.org", &"x".repeat(257 * 1024))).await;
-    romeo.ends_with("policy-violation", 1009).await;
+    assert_eq!(romeo.ending().await, ("policy-violation".to_owned(), Some(1009)));
 
     let mut stranger = Socket::connect(&verona).await;
     stranger.open().await;
     stranger.send(message("juliet@example.org", &"x".repeat(9 * 1024))).await;
-    stranger.ends_with("policy-violation", 1000).await;
+    assert_eq!(stranger.ending().await, ("policy-violation".to_owned(), Some(1000)));
 }
 
 /// A session whose WebSocket broke is resumed on a TCP connection, at whichever edge that one
@@ -138,6 +138,6 @@ async fn rfc6120_4_9_3_20_told_that_the_server_stops() {
     let mut romeo = Socket::connect(&verona).await;
     login(&mut romeo, "romeo").await;
     let close = tokio::spawn(verona.house.close());
-    romeo.ends_with("system-shutdown", 1000).await;
+    assert_eq!(romeo.ending().await, ("system-shutdown".to_owned(), Some(1000)));
     close.await.unwrap();
 }
