@@ -6,7 +6,7 @@
 
 use libfuzzer_sys::fuzz_target;
 use oc_core::{
-    Element, Node, StreamCondition, StreamError,
+    Element, Node, StreamError,
     limits::StreamLimits,
     ns,
     xml::{Event, Frame, Reader, parse_document},
@@ -106,13 +106,8 @@ fn compare(whole: &Reading, torn: &Reading) {
         events.iter().filter(|e| **e != Event::Alive).cloned().collect()
     };
     assert_eq!(content(&whole.0), content(&torn.0));
-    let condition = |reading: &Reading| reading.1.as_ref().map(|error| error.condition);
-    let (one, other) = (condition(whole), condition(torn));
-    // How much the lexer holds back depends on the pieces, so at the end of the input one reading
-    // may not have come to its verdict, or may meet text between stanzas first.
-    let open = one.is_none() || other.is_none();
-    let text = [one, other].contains(&Some(StreamCondition::BadFormat));
-    assert!(one == other || open || text, "{one:?}, {other:?}");
+    // Not compared: with which condition a broken stream ends, and whether it has ended when the
+    // input does. Both depend on how much the lexer holds back.
 }
 
 fn within(el: &Element, limits: &StreamLimits, depth: usize) {
