@@ -1,7 +1,7 @@
 """slixmpp against a server: STARTTLS and direct TLS, roster, presence, messages, resumption.
 
 Finds the server by OC_HOST, OC_STARTTLS, OC_TLS, OC_CA, OC_DOMAIN, OC_PASSWORD; exits non-zero with the
-reason when something is not as it should be. The accounts alice and bob exist.
+reason when something is not as it should be. The accounts juliet and romeo exist.
 """
 
 import asyncio
@@ -67,70 +67,70 @@ async def log_in(*clients):
         assert client.failure is None, client.failure
 
 
-async def talk(alice, bob):
+async def talk(juliet, romeo):
     """Messages both ways, in order."""
     for number in range(50):
-        alice.send_message(mto=bob.boundjid.bare, mbody=f"to bob {number}", mtype="chat")
-        bob.send_message(mto=alice.boundjid.full, mbody=f"to alice {number}", mtype="chat")
+        juliet.send_message(mto=romeo.boundjid.bare, mbody=f"to romeo {number}", mtype="chat")
+        romeo.send_message(mto=juliet.boundjid.full, mbody=f"to juliet {number}", mtype="chat")
     for number in range(50):
-        message = await asyncio.wait_for(bob.heard.get(), TIMEOUT_S)
-        assert message["body"] == f"to bob {number}", message["body"]
-        assert message["from"] == alice.boundjid, message["from"]
-        message = await asyncio.wait_for(alice.heard.get(), TIMEOUT_S)
-        assert message["body"] == f"to alice {number}", message["body"]
+        message = await asyncio.wait_for(romeo.heard.get(), TIMEOUT_S)
+        assert message["body"] == f"to romeo {number}", message["body"]
+        assert message["from"] == juliet.boundjid, message["from"]
+        message = await asyncio.wait_for(juliet.heard.get(), TIMEOUT_S)
+        assert message["body"] == f"to juliet {number}", message["body"]
 
 
-async def subscribe(alice, bob):
+async def subscribe(juliet, romeo):
     """Both see each other's presence; slixmpp accepts and subscribes back by itself."""
-    alice.send_presence_subscription(pto=bob.boundjid.bare, ptype="subscribe")
+    juliet.send_presence_subscription(pto=romeo.boundjid.bare, ptype="subscribe")
     async with asyncio.timeout(TIMEOUT_S):
         while not (
-            alice.client_roster[bob.boundjid.bare]["subscription"] == "both"
-            and bob.client_roster[alice.boundjid.bare]["subscription"] == "both"
+            juliet.client_roster[romeo.boundjid.bare]["subscription"] == "both"
+            and romeo.client_roster[juliet.boundjid.bare]["subscription"] == "both"
         ):
             await asyncio.sleep(0.05)
-    alice.send_presence(pshow="away", pstatus="tea")
+    juliet.send_presence(pshow="away", pstatus="tea")
     async with asyncio.timeout(TIMEOUT_S):
         while True:
-            presence = await bob.presences.get()
-            if presence["from"] == alice.boundjid and presence["status"] == "tea":
+            presence = await romeo.presences.get()
+            if presence["from"] == juliet.boundjid and presence["status"] == "tea":
                 return
 
 
-async def ask(alice):
+async def ask(juliet):
     """What clients ask a server first."""
-    info = await alice.plugin["xep_0030"].get_info(jid=DOMAIN)
+    info = await juliet.plugin["xep_0030"].get_info(jid=DOMAIN)
     features = info["disco_info"]["features"]
     for feature in ("urn:xmpp:ping", "http://jabber.org/protocol/disco#info"):
         assert feature in features, features
-    version = await alice.plugin["xep_0092"].get_version(DOMAIN)
+    version = await juliet.plugin["xep_0092"].get_version(DOMAIN)
     assert version["software_version"]["name"], version
-    await alice.plugin["xep_0199"].ping(DOMAIN)
+    await juliet.plugin["xep_0199"].ping(DOMAIN)
 
 
-async def resume(alice, bob):
+async def resume(juliet, romeo):
     """The connection breaks; what was said meanwhile arrives, and the session is the same."""
-    before = alice.boundjid.full
-    alice.resumed.clear()
+    before = juliet.boundjid.full
+    juliet.resumed.clear()
     # As a network breaks: no stream end, no TLS goodbye.
-    alice.transport.abort()
-    bob.send_message(mto=before, mbody="while you were away", mtype="chat")
+    juliet.transport.abort()
+    romeo.send_message(mto=before, mbody="while you were away", mtype="chat")
     await asyncio.sleep(0.5)
-    if not alice.is_connecting() and not alice.is_connected():
-        alice.go()
-    await asyncio.wait_for(alice.resumed.wait(), TIMEOUT_S)
-    assert alice.boundjid.full == before, alice.boundjid.full
-    await alice.hears("while you were away")
+    if not juliet.is_connecting() and not juliet.is_connected():
+        juliet.go()
+    await asyncio.wait_for(juliet.resumed.wait(), TIMEOUT_S)
+    assert juliet.boundjid.full == before, juliet.boundjid.full
+    await juliet.hears("while you were away")
 
 
 async def main():
-    alice, bob = Client("alice", direct=False), Client("bob", direct=True)
-    await log_in(alice, bob)
-    for step in (talk(alice, bob), subscribe(alice, bob), ask(alice), resume(alice, bob)):
+    juliet, romeo = Client("juliet", direct=False), Client("romeo", direct=True)
+    await log_in(juliet, romeo)
+    for step in (talk(juliet, romeo), subscribe(juliet, romeo), ask(juliet), resume(juliet, romeo)):
         name = step.__name__
         await step
         print(f"slixmpp: {name} ok", flush=True)
-    await asyncio.gather(alice.disconnect(), bob.disconnect())
+    await asyncio.gather(juliet.disconnect(), romeo.disconnect())
 
 
 try:

@@ -141,6 +141,8 @@ pub struct Negotiation {
     pub domain: String,
     /// The bare JID that the client claimed in its header, until it is proved.
     pub claimed: Option<BareJid>,
+    /// The language of stanzas that do not name theirs, where it is not the one of our own header.
+    pub lang: Option<String>,
     /// The connection as authentication sees it.
     pub channel: AuthChannel,
     /// Whether TLS is up.

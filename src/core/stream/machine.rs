@@ -126,7 +126,7 @@ impl Stream {
         let mut el = Element::new("stream", ns::STREAM)
             .with_attr("id", ctx.id())
             .with_attr("version", "1.0")
-            .with_attr_ns(ns::XML, "lang", "en");
+            .with_attr_ns(ns::XML, "lang", OUR_LANG);
         if !self.n.domain.is_empty() {
             el.set_attr("from", &self.n.domain);
         }
@@ -151,6 +151,8 @@ impl Stream {
         let Some(mut offer) = hosts.host(&to, &self.n.channel) else {
             return Err(StreamError::new(StreamCondition::HostUnknown, "RFC 6120 §4.9.3.6"));
         };
+        let lang = header.attr_ns(ns::XML, "lang");
+        self.n.lang = lang.filter(|lang| *lang != OUR_LANG && lang.len() <= 35).map(str::to_owned);
         offer.tls &= !self.n.secure;
         if offer.tls_required && !self.n.secure {
             // RFC 7590 §3.1: nothing that TLS should protect is on offer before it is up.
@@ -340,10 +342,21 @@ impl Stream {
             }
             return Ok(());
         }
+        if let Some(lang) = &self.n.lang
+            && stanza.kind() != Kind::Iq
+            && stanza.element().attr_ns(ns::XML, "lang").is_none()
+        {
+            // RFC 6120 §8.1.5: its recipients would take it for a text in the language of their
+            // stream.
+            stanza.element_mut().set_attr_ns(ns::XML, "lang", lang);
+        }
         out.push(StreamEffect::Stanza(stanza));
         Ok(())
     }
 }
+
+/// The language of what we say ourselves (RFC 6120 §4.7.4).
+const OUR_LANG: &str = "en";
 
 /// The IQs that belong to the stream even after binding: a second bind, the old session request.
 fn is_stream_iq(el: &Element) -> bool {

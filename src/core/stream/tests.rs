@@ -278,3 +278,31 @@ fn rfc6120_5_4_negotiation_has_an_end() {
     let out = Peer::bound().says(StreamInput::Overdue);
     assert!(out.is_empty(), "a bound session has no such deadline");
 }
+
+#[test]
+fn rfc6120_8_1_5_language_of_the_stream() {
+    let mut peer = Peer::new(false);
+    let header = || {
+        Element::new("stream", ns::STREAM)
+            .with_attr("to", "example.org")
+            .with_attr("version", "1.0")
+            .with_attr_ns(ns::XML, "lang", "de")
+    };
+    peer.says(StreamInput::Open(header()));
+    peer.sends(auth());
+    peer.says(StreamInput::Answer(StreamAnswer::Auth(success())));
+    peer.says(StreamInput::Open(header()));
+    let bind = Element::new("iq", ns::CLIENT).with_attr("type", "set").with_attr("id", "b1");
+    peer.sends(bind.with_child(Element::new("bind", ns::BIND)));
+    peer.says(StreamInput::Answer(StreamAnswer::Attached(Ok(alice()))));
+    let lang = |out: Vec<StreamEffect>| match &out[..] {
+        [StreamEffect::Stanza(stanza)] => {
+            stanza.element().attr_ns(ns::XML, "lang").map(str::to_owned)
+        }
+        _ => panic!("{out:?}"),
+    };
+    let message = Element::new("message", ns::CLIENT);
+    assert_eq!(lang(peer.sends(message.clone())).as_deref(), Some("de"));
+    let french = message.with_attr_ns(ns::XML, "lang", "fr");
+    assert_eq!(lang(peer.sends(french)).as_deref(), Some("fr"));
+}

@@ -58,7 +58,9 @@ pub fn close() -> Element {
 
 /// RFC 7395 §3.3.3: an element as a document that declares all it needs.
 pub fn document(el: &Element) -> Vec<u8> {
-    let bytes = el.to_document();
+    // With the prefix that browser clients look for, which a stored document would do without.
+    let mut bytes = Vec::with_capacity(256);
+    el.write(&mut bytes, "");
     if !needs_stream_prefix(&bytes) {
         return bytes;
     }

@@ -300,10 +300,15 @@ impl Element {
     /// Writes the element where `inherited` is the default namespace in scope.
     ///
     /// Elements of the stream namespace get the prefix `stream`, which every stream header
-    /// declares; a stand-alone document must therefore not contain them.
+    /// declares.
     pub fn write(&self, out: &mut Vec<u8>, inherited: &str) {
+        self.write_scoped(out, inherited, true);
+    }
+
+    /// `stream` says whether the prefix of that name is declared where this is written.
+    fn write_scoped(&self, out: &mut Vec<u8>, inherited: &str, stream: bool) {
         out.push(b'<');
-        let prefixed = self.ns == ns::STREAM;
+        let prefixed = stream && self.ns == ns::STREAM;
         let scope = if prefixed { inherited } else { self.ns.as_str() };
         self.write_name(out, prefixed);
         if !prefixed && scope != inherited {
@@ -319,7 +324,7 @@ impl Element {
         out.push(b'>');
         for node in &self.nodes {
             match node {
-                Node::Element(child) => child.write(out, scope),
+                Node::Element(child) => child.write_scoped(out, scope, stream),
                 Node::Text(text) => escape_text(text, out),
             }
         }
@@ -339,7 +344,7 @@ impl Element {
     /// and BOSH.
     pub fn to_document(&self) -> Vec<u8> {
         let mut out = Vec::with_capacity(256);
-        self.write(&mut out, "");
+        self.write_scoped(&mut out, "", false);
         out
     }
 

@@ -156,6 +156,14 @@ fn read_and_written_again_byte_by_byte() {
 }
 
 #[test]
+fn regression_stand_alone_document_declares_the_stream_namespace() {
+    let el = Element::new("message", ns::CLIENT)
+        .with_child(Element::new("features", ns::STREAM).with_child(Element::new("x", "urn:x")));
+    let read = parse_document(&el.to_document(), &StreamLimits::CLIENT).expect("well-formed");
+    assert_eq!(read, el);
+}
+
+#[test]
 fn rfc6120_4_8_3_server_streams_become_the_inner_namespace() {
     let mut reader = Reader::new(ns::SERVER, StreamLimits::SERVER);
     let mut input: &[u8] = b"<s:stream xmlns='jabber:server' \

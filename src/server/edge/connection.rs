@@ -128,9 +128,8 @@ impl Connection {
         out: Outbox,
         origin: Origin,
     ) -> Self {
-        let (now, line) = (edge.now(), Rc::new(Line::new(out)));
+        let (now, line) = (edge.now(), edge.line(out));
         edge.watch(&line, now.after(edge.shared().settings.load().negotiation));
-        edge.register(&line);
         Self {
             transport,
             stream,
@@ -143,6 +142,11 @@ impl Connection {
             ending: None,
             edge,
         }
+    }
+
+    /// What the connection shares with its edge.
+    pub(super) fn line(&self) -> &Rc<Line> {
+        &self.line
     }
 
     /// Runs until the connection is over.

@@ -28,6 +28,8 @@ pub(super) enum LineEvent {
 
 /// One connection, as its edge sees it.
 pub(super) struct Line {
+    /// Its number on its edge, never used twice.
+    pub(super) key: u64,
     wake: Notify,
     events: RefCell<VecDeque<LineEvent>>,
     /// What waits for the transport.
@@ -39,8 +41,9 @@ pub(super) struct Line {
 }
 
 impl Line {
-    pub(super) fn new(out: Outbox) -> Self {
+    pub(super) fn new(key: u64, out: Outbox) -> Self {
         Self {
+            key,
             wake: Notify::new(),
             events: RefCell::default(),
             out: RefCell::new(out),

@@ -2,10 +2,12 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
+use std::panic::AssertUnwindSafe;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use futures_util::FutureExt as _;
 use oc_core::session::{EdgeId, SessionId, ToEdge, ToShard};
 use oc_core::stream::StreamAnswer;
 use oc_core::{Ctx, FullJid, Ids, StreamCondition, StreamError, Time};
@@ -14,6 +16,7 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
 use super::connection::{Connection, Migrant};
 use super::line::{Line, LineEvent};
 use super::message::MessageStream;
+use super::outbox::Outbox;
 use super::session::Session;
 use super::settings::{Peer, Shared};
 use super::wheel::{Entry, Wheel};
@@ -74,7 +77,8 @@ pub struct Edge {
     next_key: Cell<u64>,
     wheel: RefCell<Wheel>,
     /// Connections that are alive, for a drain.
-    lines: RefCell<Vec<std::rc::Weak<Line>>>,
+    lines: RefCell<HashMap<u64, std::rc::Weak<Line>>>,
+    next_line: Cell<u64>,
     draining: Cell<bool>,
     pub(super) scratch: RefCell<Box<[u8]>>,
 }
@@ -116,6 +120,7 @@ impl Edge {
             next_key: Cell::new(1),
             wheel: RefCell::default(),
             lines: RefCell::default(),
+            next_line: Cell::new(0),
             draining: Cell::new(false),
             scratch: RefCell::new(vec![0; SCRATCH_BYTES].into_boxed_slice()),
         })
@@ -231,8 +236,32 @@ impl Edge {
             }
         };
         match connection {
-            Ok(connection) => drop(tokio::task::spawn_local(connection.run())),
+            Ok(connection) => self.serve(connection),
             Err(error) => tracing::debug!(%error, "connection was gone before it was served"),
+        }
+    }
+
+    /// Runs a connection on a task of its own; a bug of ours in it ends only itself.
+    fn serve(self: &Rc<Self>, connection: Connection) {
+        let (edge, line) = (Rc::clone(self), Rc::clone(connection.line()));
+        tokio::task::spawn_local(async move {
+            if AssertUnwindSafe(connection.run()).catch_unwind().await.is_err() {
+                tracing::error!("the task of a connection panicked; only this connection ends");
+                edge.lost(&line);
+            }
+            edge.forget(&line);
+        });
+    }
+
+    /// A connection is gone without having said so.
+    fn lost(&self, line: &Rc<Line>) {
+        let of_line = |session: &Rc<RefCell<Session>>| {
+            let session = session.try_borrow().ok()?;
+            Rc::ptr_eq(session.line.as_ref()?, line).then_some(())
+        };
+        let session = self.sessions.borrow().values().find(|s| of_line(s).is_some()).cloned();
+        if let Some(session) = session {
+            self.disconnected(&session);
         }
     }
 
@@ -242,13 +271,13 @@ impl Edge {
         let passed = self.wheel.borrow_mut().passed(now);
         for entry in passed {
             match entry {
-                Entry::Line(line) => {
-                    let Some(line) = line.upgrade() else { continue };
+                Entry::Line(key) => {
+                    let line = self.lines.borrow().get(&key).and_then(std::rc::Weak::upgrade);
+                    let Some(line) = line else { continue };
                     if line.due() <= now {
                         line.tell(LineEvent::Due);
                     } else {
-                        let again = Entry::Line(Rc::downgrade(&line));
-                        self.wheel.borrow_mut().add(line.due(), again);
+                        self.wheel.borrow_mut().add(line.due(), Entry::Line(key));
                     }
                 }
                 Entry::Session(key) => {
@@ -259,7 +288,6 @@ impl Edge {
                 }
             }
         }
-        self.lines.borrow_mut().retain(|line| line.strong_count() > 0);
     }
 
     /// Wakes a connection at `due`, which replaces what was set before if that was later or has
@@ -269,7 +297,7 @@ impl Edge {
         let earlier = line.due() > now && line.due() <= due;
         if !earlier {
             line.set_due(due);
-            self.wheel.borrow_mut().add(due, Entry::Line(Rc::downgrade(line)));
+            self.wheel.borrow_mut().add(due, Entry::Line(line.key));
         } else if due > line.due() {
             // The entry that stands wakes up, sees the later moment and moves on.
             line.set_due(due);
@@ -335,14 +363,28 @@ impl Edge {
         }
     }
 
-    /// Notes a connection, so that a drain finds it.
-    pub(super) fn register(&self, line: &Rc<Line>) {
-        self.lines.borrow_mut().push(Rc::downgrade(line));
+    /// A line for a new connection; [`Self::forget`] is its end.
+    pub(super) fn line(&self, out: Outbox) -> Rc<Line> {
+        let key = self.next_line.get();
+        self.next_line.set(key + 1);
+        let line = Rc::new(Line::new(key, out));
+        self.lines.borrow_mut().insert(key, Rc::downgrade(&line));
+        line
+    }
+
+    /// A connection is over. What the wheel still has of it is a number only.
+    pub(super) fn forget(&self, line: &Line) {
+        let mut lines = self.lines.borrow_mut();
+        lines.remove(&line.key);
+        if lines.is_empty() {
+            lines.shrink_to_fit();
+        }
     }
 
     fn drain(self: &Rc<Self>, done: tokio::sync::oneshot::Sender<()>) {
         self.draining.set(true);
-        let lines: Vec<_> = self.lines.borrow().iter().filter_map(std::rc::Weak::upgrade).collect();
+        let lines: Vec<_> =
+            self.lines.borrow().values().filter_map(std::rc::Weak::upgrade).collect();
         let gone: Vec<_> = lines.iter().map(Rc::downgrade).collect();
         for line in lines {
             let condition = StreamCondition::SystemShutdown;

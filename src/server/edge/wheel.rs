@@ -1,16 +1,13 @@
 //! One timer for all connections and sessions of an edge, with a resolution of one second.
 
 use std::collections::BTreeMap;
-use std::rc::Weak;
 
 use oc_core::Time;
 
-use super::line::Line;
-
 /// What is due at some second.
 pub(super) enum Entry {
-    /// A connection; its own `due` decides whether it is really meant.
-    Line(Weak<Line>),
+    /// A connection, by its key; its own `due` decides whether it is really meant.
+    Line(u64),
     /// A session without connection, by its key.
     Session(u64),
 }
