@@ -36,8 +36,7 @@ class Client(slixmpp.ClientXMPP):
         self.add_event_handler("session_start", self.start)
         self.add_event_handler("session_resumed", lambda _: self.resumed.set())
         self.add_event_handler("message", self.heard.put_nowait)
-        self.add_event_handler("presence_available", self.presences.put_nowait)
-        self.add_event_handler("presence_subscribe", self.presences.put_nowait)
+        self.add_event_handler("presence", self.presences.put_nowait)
         self.add_event_handler("failed_all_auth", lambda _: self.fail("login refused"))
 
     def go(self):
@@ -97,7 +96,7 @@ async def subscribe(juliet, romeo):
                 return
 
 
-async def ask(juliet):
+async def ask(juliet, _):
     """What clients ask a server first."""
     info = await juliet.plugin["xep_0030"].get_info(jid=DOMAIN)
     features = info["disco_info"]["features"]
@@ -126,10 +125,9 @@ async def resume(juliet, romeo):
 async def main():
     juliet, romeo = Client("juliet", direct=False), Client("romeo", direct=True)
     await log_in(juliet, romeo)
-    for step in (talk(juliet, romeo), subscribe(juliet, romeo), ask(juliet), resume(juliet, romeo)):
-        name = step.__name__
-        await step
-        print(f"slixmpp: {name} ok", flush=True)
+    for step in (talk, subscribe, ask, resume):
+        await step(juliet, romeo)
+        print(f"slixmpp: {step.__name__} ok", flush=True)
     await asyncio.gather(juliet.disconnect(), romeo.disconnect())
 
 
