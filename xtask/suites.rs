@@ -20,8 +20,11 @@ const PROSODY: Tool = Tool::Debian("prosody", "prosody");
 const EJABBERD: Tool = Tool::Debian("ejabberdctl", "ejabberd");
 const SLIXMPP: Tool = Tool::Python("slixmpp");
 const VENV: Tool = Tool::Debian("pip3", "python3-venv");
-const NODE: &[Tool] =
-    &[Tool::Debian("node", "nodejs"), Tool::Debian("npm", "npm"), Tool::Node("strophe.js@5 ws@8 jsdom@22 @xmldom/xmldom@0.9")];
+const NODE: &[Tool] = &[
+    Tool::Debian("node", "nodejs"),
+    Tool::Debian("npm", "npm"),
+    Tool::Node("strophe.js@5 ws@8 jsdom@22 @xmldom/xmldom@0.9"),
+];
 
 /// The suites, quick ones first.
 const SUITES: &[Suite] = &[
