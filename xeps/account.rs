@@ -13,3 +13,7 @@ pub static FEATURES: &[&dyn AccountFeature] = &[
     &register::AtHome,
     &adhoc::AtHome,
 ];
+
+/// What a guest's account has (SASL ANONYMOUS): it ends with its session, so nothing is kept for it,
+/// and a message that nobody can take now is refused rather than lost.
+pub static GUEST_FEATURES: &[&dyn AccountFeature] = &[&ping::AccountPing, &disco::AccountDisco];

@@ -118,6 +118,7 @@ impl House {
             switchboard,
             domains: ArcSwap::from_pointee(hosts),
             account_features: oc_xeps::account::FEATURES,
+            guest_features: oc_xeps::account::GUEST_FEATURES,
             online: ArcSwap::from_pointee(counts(&config)),
             started: now(),
             metrics: Arc::clone(&metrics),
@@ -331,7 +332,12 @@ async fn open_store(config: &Config) -> Result<Store, StartError> {
     let opened = tokio::task::spawn_blocking(move || Store::open(&settings)).await;
     let (store, report) = opened.map_err(|e| StartError::Thread(std::io::Error::other(e)))??;
     for warning in &report.warnings {
-        tracing::warn!("{warning}");
+        if report.is_clean() {
+            tracing::warn!("{warning}");
+        } else {
+            // Something that was acknowledged is gone or damaged: an operator must look.
+            tracing::error!("{warning}");
+        }
     }
     Ok(store)
 }

@@ -104,7 +104,7 @@ impl Accounts {
             // The identity service vouched for a name that it does not keep: SASL ANONYMOUS.
             (Ok(false), Ok(_)) if attaches => {
                 slot.ephemeral = true;
-                Account::load(owner.clone(), &Saved::default(), desk.shared.account_features)
+                Account::load(owner.clone(), &Saved::default(), desk.shared.guest_features)
                     .map_err(|error| error.to_string())
             }
             (Ok(false), Ok(_)) => return self.does_not_exist(desk, &owner),

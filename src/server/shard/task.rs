@@ -38,6 +38,8 @@ pub struct ShardShared {
     pub domains: ArcSwap<HashMap<String, Arc<DomainHost>>>,
     /// Features of accounts in order.
     pub account_features: &'static [&'static dyn AccountFeature],
+    /// Features of accounts that end with their session, in order.
+    pub guest_features: &'static [&'static dyn AccountFeature],
     /// Accounts with a session, by domain.
     pub online: ArcSwap<HashMap<String, Arc<AtomicU64>>>,
     /// When the server was started.
