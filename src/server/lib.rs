@@ -12,6 +12,7 @@ pub mod house;
 pub mod http;
 pub mod log;
 pub mod metrics;
+pub mod outside;
 pub mod serve;
 pub mod shard;
 pub mod signals;

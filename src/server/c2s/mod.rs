@@ -4,7 +4,6 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use oc_core::Time;
 use tokio::net::TcpListener;
 use tokio::sync::mpsc::UnboundedSender;
 use tokio_util::sync::CancellationToken;
@@ -12,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 use crate::admission::Admission;
 use crate::edge::{Arrival, Peer};
 use crate::metrics::Metrics;
+use crate::outside::now;
 
 /// How a listener treats its connections.
 #[derive(Clone, Copy, Debug)]
@@ -71,9 +71,4 @@ impl Acceptor {
         let peer = Peer { address, plaintext: kind.plaintext };
         let _ = self.edges[edge].send(Arrival::Tcp { tcp, peer, direct: kind.direct, ticket });
     }
-}
-
-fn now() -> Time {
-    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
-    Time(u64::try_from(since.unwrap_or_default().as_millis()).unwrap_or(u64::MAX))
 }

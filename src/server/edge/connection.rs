@@ -17,8 +17,9 @@ use super::outbox::Outbox;
 use super::pace::Pace;
 use super::session::Session;
 use super::settings::Peer;
-use super::thread::{Edge, OsIds, ctx};
+use super::thread::Edge;
 use crate::admission::Ticket;
+use crate::outside::{OsIds, ctx};
 use transport::{Journey, Messages, Tcp, Transport};
 
 mod bound;
@@ -303,7 +304,7 @@ impl Connection {
     fn feed(&mut self, input: StreamInput) {
         let mut effects = Vec::new();
         let shared = Arc::clone(self.edge.shared());
-        self.stream.handle(input, &*shared, &mut ctx(&self.edge, &mut OsIds), &mut effects);
+        self.stream.handle(input, &*shared, &mut ctx(&mut OsIds), &mut effects);
         for effect in effects {
             self.carry_out(effect);
         }

@@ -5,12 +5,12 @@ use std::collections::HashMap;
 use std::panic::AssertUnwindSafe;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use futures_util::FutureExt as _;
 use oc_core::session::{EdgeId, SessionId, ToEdge, ToShard};
 use oc_core::stream::StreamAnswer;
-use oc_core::{Ctx, FullJid, Ids, StreamCondition, StreamError, Time};
+use oc_core::{FullJid, StreamCondition, StreamError, Time};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
 
 use super::connection::{Connection, Migrant};
@@ -81,28 +81,6 @@ pub struct Edge {
     next_line: Cell<u64>,
     draining: Cell<bool>,
     pub(super) scratch: RefCell<Box<[u8]>>,
-}
-
-/// Random bytes of the operating system.
-pub(super) struct OsIds;
-
-impl OsIds {
-    pub(super) fn bytes<const N: usize>(mut self) -> [u8; N] {
-        let mut bytes = [0; N];
-        self.fill(&mut bytes);
-        bytes
-    }
-}
-
-impl Ids for OsIds {
-    fn fill(&mut self, out: &mut [u8]) {
-        getrandom::fill(out).expect("the operating system has random bytes");
-    }
-}
-
-/// The context of one input on an edge.
-pub(super) fn ctx<'a>(edge: &Edge, ids: &'a mut OsIds) -> Ctx<'a> {
-    Ctx { now: edge.now(), ids }
 }
 
 impl Edge {
@@ -427,7 +405,6 @@ impl Edge {
         reason = "the clock is the edge's, and a test edge may have its own"
     )]
     pub(super) fn now(&self) -> Time {
-        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        Time(u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
+        crate::outside::now()
     }
 }

@@ -9,10 +9,9 @@ mod translate;
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use oc_core::Time;
 use oc_core::session::{EdgeId, ToShard};
 use oc_ocms::{Embedded, IdentityProvider};
 use oc_store::Store;
@@ -25,6 +24,7 @@ use crate::config::Config;
 use crate::edge::{self, Arrival, Edge, Summary};
 use crate::http::{Http, Sessions};
 use crate::metrics::Metrics;
+use crate::outside::now;
 use crate::shard::{self, ShardShared};
 use crate::switchboard::{Ends, Switchboard};
 use crate::tls::Tls;
@@ -358,9 +358,4 @@ fn bind(address: std::net::SocketAddr) -> std::io::Result<tokio::net::TcpListene
 
 fn counts(config: &Config) -> HashMap<String, Arc<AtomicU64>> {
     config.domains.iter().map(|d| (d.name().to_owned(), Arc::default())).collect()
-}
-
-fn now() -> Time {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    Time(u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
 }

@@ -16,16 +16,17 @@ use axum::body::Body;
 use axum::extract::State;
 use axum::http::{HeaderMap, header};
 use axum::response::{IntoResponse, Response};
+use oc_core::Element;
 use oc_core::limits::StreamLimits;
 use oc_core::stream::StreamInput;
 use oc_core::xml::parse_document;
-use oc_core::{Ctx, Element, Ids};
 use oc_xeps::bosh::{Condition, Create, Effect, ExchangeId, Session, Settings, terminal};
 use tokio::sync::{mpsc, oneshot};
 
 use super::Http;
-use super::seat::{Seat, now};
+use super::seat::Seat;
 use crate::edge::{Incoming, MessagePeer, Outgoing};
+use crate::outside::{OsIds, ctx, now};
 
 /// Bytes that `<body/>` itself may add to a stanza.
 const WRAPPER_BYTES: usize = 2 * 1024;
@@ -150,7 +151,8 @@ fn begin(
         return Err(Condition::PolicyViolation);
     };
     let mut effects = Vec::new();
-    let mut ctx = Ctx { now: now(), ids: &mut OsIds };
+    let mut ids = OsIds;
+    let mut ctx = ctx(&mut ids);
     let session = Session::new(create, &first.body, 0, settings, &mut ctx, &mut effects);
     let (requests, exchanges) = mpsc::channel(EXCHANGES);
     let stanza_bytes = Arc::new(AtomicUsize::new(StreamLimits::UNAUTHENTICATED.stanza_bytes));
@@ -250,14 +252,5 @@ impl Task {
                 Effect::Ended => self.ended = true,
             }
         }
-    }
-}
-
-/// The operating system's random bytes.
-struct OsIds;
-
-impl Ids for OsIds {
-    fn fill(&mut self, out: &mut [u8]) {
-        getrandom::fill(out).expect("the operating system has random bytes");
     }
 }

@@ -20,7 +20,8 @@ use tokio::sync::Semaphore;
 use tokio_rustls::TlsAcceptor;
 
 use super::Http;
-use super::seat::{Seat, now};
+use super::seat::Seat;
+use crate::outside::now;
 
 /// From the first byte to a TLS session.
 const HANDSHAKE: Duration = Duration::from_secs(10);

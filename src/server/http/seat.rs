@@ -2,13 +2,12 @@
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use axum::http::HeaderMap;
-use oc_core::Time;
 
 use crate::admission::{Admission, Ticket};
 use crate::edge::Peer;
+use crate::outside::now;
 
 /// One HTTP connection, as its requests see it.
 #[derive(Clone)]
@@ -62,9 +61,4 @@ impl Seat {
         let own = self.ticket.lock().unwrap_or_else(PoisonError::into_inner).take();
         own.map_or_else(|| admission.admit(peer.address.ip(), now()), Ok)
     }
-}
-
-pub(super) fn now() -> Time {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    Time(u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
 }

@@ -12,7 +12,8 @@ use oc_core::shard::{owner_of, shard_of};
 use oc_core::{BareJid, Condition, Reject, StreamCondition, StreamError, Time};
 use oc_store::StoreError;
 
-use super::task::{Desk, Later, OsIds, ctx, now};
+use super::task::{Desk, Later};
+use crate::outside::{OsIds, ctx, now};
 
 /// How long an account without sessions stays in memory after it was last used.
 const IDLE: Duration = Duration::from_secs(120);

@@ -12,7 +12,8 @@ use oc_core::host::{
 use oc_core::session::ToShard;
 use oc_core::spec::Xep;
 
-use super::task::{Desk, Later, OsIds, ctx};
+use super::task::{Desk, Later};
+use crate::outside::{OsIds, ctx};
 
 /// What a domain is made of.
 pub struct DomainHost {

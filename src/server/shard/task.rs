@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use oc_core::account::{AccountEffect, AccountFeature, FoundPage, Look};
@@ -11,7 +11,7 @@ use oc_core::auth::IdentityAnswer;
 use oc_core::host::{Found, Token};
 use oc_core::record::Saved;
 use oc_core::session::{Receipt, ToEdge, ToShard};
-use oc_core::{BareJid, Condition, Ctx, Ids, Reject, Stanza, Time};
+use oc_core::{BareJid, Condition, Reject, Stanza, Time};
 use oc_ocms::IdentityProvider;
 use oc_store::{Store, StoreError};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
@@ -107,24 +107,6 @@ pub async fn run(shared: Arc<ShardShared>, mut mail: UnboundedReceiver<(BareJid,
             }
         }
     }
-}
-
-/// Random bytes of the operating system.
-pub(super) struct OsIds;
-
-impl Ids for OsIds {
-    fn fill(&mut self, out: &mut [u8]) {
-        getrandom::fill(out).expect("the operating system has random bytes");
-    }
-}
-
-pub(super) fn ctx(ids: &mut OsIds) -> Ctx<'_> {
-    Ctx { now: now(), ids }
-}
-
-pub(super) fn now() -> Time {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    Time(u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
 }
 
 impl Desk {

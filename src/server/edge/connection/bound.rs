@@ -10,7 +10,8 @@ use oc_xeps::sm::{self, Nonza, Resume, ResumeToken};
 
 use super::{Connection, Ending};
 use crate::edge::line::LineEvent;
-use crate::edge::thread::{Edge, OsIds, ctx};
+use crate::edge::thread::Edge;
+use crate::outside::{OsIds, ctx};
 
 /// How long a resumption waits for stanzas that the shards still have.
 const RESUME_PATIENCE: Duration = Duration::from_secs(5);
@@ -36,7 +37,7 @@ impl Connection {
             Some(Ok(Nonza::Enable(enable))) if session.sm.is_none() => {
                 let max = self.edge.shared().settings.load().resume;
                 let (sm, enabled) =
-                    sm::Session::enable(enable, session.id, max, &mut ctx(&self.edge, &mut OsIds));
+                    sm::Session::enable(enable, session.id, max, &mut ctx(&mut OsIds));
                 session.sm = Some(sm);
                 Some(enabled)
             }
