@@ -14,6 +14,6 @@ pub static FEATURES: &[&dyn AccountFeature] = &[
     &adhoc::AtHome,
 ];
 
-/// What a guest's account has (SASL ANONYMOUS): it ends with its session, so nothing is kept for it,
-/// and a message that nobody can take now is refused rather than lost.
+/// What a guest's account has (SASL ANONYMOUS): it ends with its session, so nothing is kept for
+/// it, and a message that nobody can take now is refused rather than lost.
 pub static GUEST_FEATURES: &[&dyn AccountFeature] = &[&ping::AccountPing, &disco::AccountDisco];
