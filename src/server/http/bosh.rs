@@ -60,6 +60,11 @@ impl Sessions {
     }
 }
 
+/// `GET /http-bind`: an operator who tries the URL in a browser learns that it works.
+pub(super) async fn somebody_looks() -> &'static str {
+    "This is a door for XMPP clients in browsers (BOSH, XEP-0206). It is open.\n"
+}
+
 /// `POST /http-bind`: a request for a session by its `sid`, or for a new one.
 pub(super) async fn request(
     State(http): State<Arc<Http>>,

@@ -75,7 +75,9 @@ impl Http {
             router = router.route(WEBSOCKET_PATH, get(websocket::upgrade));
         }
         if http.bosh {
-            let route = post(bosh::request).options(|| preflight("POST, OPTIONS"));
+            let route = post(bosh::request)
+                .get(bosh::somebody_looks)
+                .options(|| preflight("POST, OPTIONS"));
             router = router.route(BOSH_PATH, route);
         }
         router.layer(axum::middleware::from_fn(guard)).with_state(Arc::clone(self))
