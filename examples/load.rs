@@ -186,15 +186,19 @@ async fn chat(place: Arc<Place>, server: Process, n: usize) -> Done {
     if lost + twice + disorder == 0 { Ok(()) } else { Err("messages went astray".into()) }
 }
 
-/// Memory after many connections that open a stream and never authenticate.
+/// How long a server may hold on to a stranger: longer than any of the login deadlines.
+const STRANGER: Duration = Duration::from_secs(36);
+
+/// Memory after many connections that open a stream and never authenticate, when what reminds of
+/// the last of them has passed its deadline.
 async fn unauth(place: Arc<Place>, server: Process, n: usize) -> Done {
     let warm = n / 10;
     knock(&place, warm).await?;
-    sleep(Duration::from_secs(3)).await;
+    sleep(STRANGER).await;
     let before = server.rss_kib()?;
     let cpu = server.cpu()?;
     knock(&place, n - warm).await?;
-    sleep(Duration::from_secs(3)).await;
+    sleep(STRANGER).await;
     let grown = server.rss_kib()? as f64 - before as f64;
     let used = server.cpu()? - cpu;
     figure("unauth_rss_growth", grown / 1024.0, "MiB");
